@@ -1,0 +1,183 @@
+//! The text of `EXPLAIN STREAM` and `EXPLAIN STATE`: the plan as a tree, results at the top.
+
+use std::fmt::Write;
+
+use crate::graph::{Node, NodeId, StreamPlan};
+use crate::op::{
+    AggregateCall, Emit, GroupBy, RowWindow, SinkTarget, SourceInput, SourceOp, StreamOp, UpdatingAggregateOp,
+    WatermarkExpr, WindowAggregateOp,
+};
+use crate::state::state_of;
+use crate::window::{Length, Window, Zone};
+
+/// The plan as a tree: every operator with what it does and what its output carries. A part that several others read is
+/// printed once, and named by its number where it comes again.
+pub fn stream(plan: &StreamPlan) -> String {
+    tree(plan, &|node| {
+        let edge = &node.edge;
+        let mut notes = vec![edge.changes.to_string()];
+        if let Some(column) = edge.event_time {
+            notes.push(format!("event time {}", edge.schema.field(column).name()));
+        }
+        notes.push(if edge.bounded { "bounded" } else { "unbounded" }.to_string());
+        let detail = detail(plan, node);
+        let space = if detail.is_empty() { "" } else { " " };
+        format!("{}{space}{detail}  [{}]", node.op.name(), notes.join(", "))
+    })
+}
+
+/// The plan as a tree: what each operator keeps, and what removes it.
+pub fn state(plan: &StreamPlan) -> String {
+    tree(plan, &|node| format!("{}: {}", node.op.name(), state_of(plan, node)))
+}
+
+fn tree(plan: &StreamPlan, line: &dyn Fn(&Node) -> String) -> String {
+    let shared: Vec<bool> = plan.readers().iter().map(|r| r.len() > 1).collect();
+    let mut out = String::new();
+    let mut printed = vec![false; plan.nodes().len()];
+    for root in plan.roots() {
+        walk(plan, root.id, 0, &shared, &mut printed, line, &mut out);
+    }
+    out
+}
+
+fn walk(
+    plan: &StreamPlan,
+    id: NodeId,
+    depth: usize,
+    shared: &[bool],
+    printed: &mut [bool],
+    line: &dyn Fn(&Node) -> String,
+    out: &mut String,
+) {
+    let node = plan.node(id);
+    let indent = "  ".repeat(depth);
+    let mark = if shared[id.0] { format!("#{} ", id.0) } else { String::new() };
+    if printed[id.0] {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{indent}{mark}{} (see above)", node.op.name());
+        return;
+    }
+    printed[id.0] = true;
+    let _ = writeln!(out, "{indent}{mark}{}", line(node));
+    let collected = match &node.op {
+        StreamOp::Source(SourceOp { input: SourceInput::AtEnd(at_end), .. }) => {
+            at_end.inputs.iter().map(|(_, id)| *id).collect()
+        }
+        _ => vec![],
+    };
+    for input in node.inputs.iter().chain(&collected) {
+        walk(plan, *input, depth + 1, shared, printed, line, out);
+    }
+}
+
+/// What an operator does, in the names of its input columns.
+fn detail(plan: &StreamPlan, node: &Node) -> String {
+    match &node.op {
+        StreamOp::Source(op) => source(op, node),
+        StreamOp::Values(batches) => format!("rows={}", batches.iter().map(|b| b.num_rows()).sum::<usize>()),
+        StreamOp::Filter(expr) => expr.to_string(),
+        StreamOp::Project(exprs) => {
+            let fields = node.edge.schema.fields();
+            let one = exprs.iter().zip(fields).map(|(e, f)| match e.to_string() {
+                text if text.split('@').next() == Some(f.name()) => f.name().clone(),
+                text => format!("{text} AS {}", f.name()),
+            });
+            one.collect::<Vec<_>>().join(", ")
+        }
+        StreamOp::Union => String::new(),
+        StreamOp::Unnest(op) => {
+            let input = &plan.node(node.inputs[0]).edge.schema;
+            let names = op.lists.iter().chain(&op.structs).map(|i| input.field(*i).name().clone());
+            names.collect::<Vec<_>>().join(", ")
+        }
+        StreamOp::WindowRows(w) => window(plan, node, w),
+        StreamOp::SessionRows(op) => window(plan, node, &op.window),
+        StreamOp::WindowAggregate(op) => window_aggregate(plan, node, op),
+        StreamOp::UpdatingAggregate(op) => updating_aggregate(op),
+        StreamOp::Sink(sink) => match &sink.target {
+            SinkTarget::Table { name, .. } => name.clone(),
+            SinkTarget::Result(_) => "result".into(),
+            SinkTarget::Collect => "collect".into(),
+        },
+    }
+}
+
+fn source(op: &SourceOp, node: &Node) -> String {
+    let columns: Vec<_> = node.edge.schema.fields().iter().map(|f| f.name().as_str()).collect();
+    let mut text = match &op.input {
+        SourceInput::AtEnd(at_end) => {
+            return format!(
+                "{} answered at the end of its inputs by DataFusion\n{}",
+                op.name,
+                at_end
+                    .plan
+                    .display_indent()
+                    .to_string()
+                    .lines()
+                    .map(|l| format!("    | {l}"))
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            );
+        }
+        _ => format!("{} columns=[{}]", op.name, columns.join(", ")),
+    };
+    if let Some(time) = &op.event_time {
+        let column = node.edge.schema.field(time.column).name();
+        let _ = match &time.watermark {
+            WatermarkExpr::Delay(0) => write!(text, " watermark={column}"),
+            WatermarkExpr::Delay(d) => write!(text, " watermark={column} - {}", Length(*d)),
+            WatermarkExpr::Expr(_) => write!(text, " watermark={}", time.text),
+        };
+    }
+    text
+}
+
+fn window(plan: &StreamPlan, node: &Node, w: &Window) -> String {
+    let input = &plan.node(node.inputs[0]).edge.schema;
+    let mut text = format!("{} on {}", w.kind, input.field(w.time).name());
+    if w.offset != 0 {
+        let _ = write!(text, " offset {}", Length(w.offset));
+    }
+    if w.zone != Zone::Utc {
+        let _ = write!(text, " zone {}", w.zone);
+    }
+    text
+}
+
+fn window_aggregate(plan: &StreamPlan, node: &Node, op: &WindowAggregateOp) -> String {
+    let mut text = match &op.window {
+        RowWindow::ByTime(w) => window(plan, node, w),
+        RowWindow::Attached { window, .. } => format!("{} attached to the rows", window.kind),
+    };
+    text.push_str(&groups(&op.group));
+    text.push_str(&aggregates(&op.aggregates));
+    if op.allowed_lateness != 0 {
+        let _ = write!(text, " allowed_lateness={}", Length(op.allowed_lateness));
+    }
+    text
+}
+
+fn updating_aggregate(op: &UpdatingAggregateOp) -> String {
+    let emit = match op.emit {
+        Emit::OnClose => "on close".into(),
+        Emit::Changes { every: 0 } => "changes".into(),
+        Emit::Changes { every } => format!("changes every {}", Length(every)),
+        Emit::AtEnd => "at the end".to_string(),
+    };
+    format!("emit={emit}{}{}", groups(&op.group), aggregates(&op.aggregates))
+}
+
+fn groups(group: &GroupBy) -> String {
+    let keys: Vec<_> = group.keys.iter().map(|(e, _)| e.to_string()).collect();
+    let sets = if group.sets.is_empty() { String::new() } else { format!(" sets={}", group.sets.len()) };
+    if keys.is_empty() { sets } else { format!(" group=[{}]{sets}", keys.join(", ")) }
+}
+
+fn aggregates(calls: &[AggregateCall]) -> String {
+    let one = calls.iter().map(|c| match &c.filter {
+        Some(filter) => format!("{} FILTER (WHERE {filter})", c.function.name()),
+        None => c.function.name().to_string(),
+    });
+    format!(" aggregates=[{}]", one.collect::<Vec<_>>().join(", "))
+}

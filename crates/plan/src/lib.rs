@@ -1,0 +1,20 @@
+//! The stream plan: what a continuous query does, said before it starts.
+//!
+//! A [`StreamPlan`] is a graph of [`Node`]s, inputs first. A node names its operator ([`StreamOp`]) with everything the
+//! operator needs to know, and what its output edge carries ([`Edge`]). The SQL side builds it, the dataflow runs it,
+//! and [`explain`] prints it.
+//!
+//! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
+//! windows), [`state`] (what bounds the state of each operator), [`explain`] (the text of `EXPLAIN`).
+//!
+//! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
+
+pub mod explain;
+pub mod graph;
+pub mod op;
+pub mod state;
+pub mod window;
+
+pub use graph::{Edge, Node, NodeId, StreamPlan};
+pub use op::StreamOp;
+pub use window::{Window, WindowKind};

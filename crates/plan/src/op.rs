@@ -1,0 +1,281 @@
+//! Every operator of a stream plan, with all that it needs to know.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::FieldRef;
+use datafusion_expr::LogicalPlan;
+use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
+use tidemill_core::Micros;
+use tidemill_core::sink::Sink;
+use tidemill_core::source::Source;
+
+use crate::graph::NodeId;
+use crate::window::Window;
+
+/// An expression over an operator's input columns.
+pub type Expr = Arc<dyn PhysicalExpr>;
+
+/// What a node does. The one list of operators: a new one is a line here, a line where the dataflow builds it, a file.
+#[derive(Debug, Clone)]
+pub enum StreamOp {
+    /// Rows from a table.
+    Source(SourceOp),
+    /// Rows that are known already: `VALUES`. Put out once, in the first epoch; then the edge ends.
+    Values(Vec<RecordBatch>),
+    /// The rows for which the expression is true.
+    Filter(Expr),
+    /// Expressions over each row, one for each output column.
+    Project(Vec<Expr>),
+    /// All rows of all inputs. Columns go by place.
+    Union,
+    /// A row for each element of a list column.
+    Unnest(UnnestOp),
+    /// Each row once for each window it belongs to, with `window_start`, `window_end` and `window_time` added at the end.
+    WindowRows(Window),
+    /// As [`WindowRows`](Self::WindowRows) for sessions: rows wait until their session has closed.
+    SessionRows(SessionRowsOp),
+    /// Aggregates by window and group.
+    WindowAggregate(WindowAggregateOp),
+    /// Aggregates by group, kept up to date with each epoch. Input is append only.
+    UpdatingAggregate(UpdatingAggregateOp),
+    /// Hands its rows to the world: a table's sink, or the reader of a result.
+    Sink(SinkOp),
+}
+
+/// Where the rows of a source node come from.
+#[derive(Debug, Clone)]
+pub enum SourceInput {
+    /// A table of the catalog.
+    Table(Arc<dyn Source>),
+    /// `tidemill.late_rows`: what the window operators of this dataflow refused.
+    LateRows,
+    /// `tidemill.rejected_rows`: what the sources of this dataflow could not take in.
+    RejectedRows,
+    /// The answer of a batch run over inputs that have ended. See [`AtEnd`].
+    AtEnd(AtEnd),
+}
+
+/// A part of the query without an incremental form, over bounded inputs: its inputs are collected by sinks
+/// ([`SinkTarget::Collect`]), and when all of them have ended DataFusion answers it once.
+#[derive(Debug, Clone)]
+pub struct AtEnd {
+    /// The part of the query. Its inputs are scans of tables named as in `inputs`.
+    pub plan: Arc<LogicalPlan>,
+    /// The name of each input in `plan`, and the sink node that collects its rows.
+    pub inputs: Vec<(String, NodeId)>,
+}
+
+/// Reads a table.
+#[derive(Debug, Clone)]
+pub struct SourceOp {
+    /// The table's name, as written in `CREATE TABLE`.
+    pub name: String,
+    /// Where the rows come from.
+    pub input: SourceInput,
+    /// The columns to decode, as indices into the source's schema, ascending. The output has these columns, and then
+    /// the event-time column if that is computed.
+    pub projection: Vec<usize>,
+    /// Event time and watermark, if the table declares them.
+    pub event_time: Option<EventTime>,
+    /// A split without rows for this long does not hold the watermark back. `None`: never.
+    pub idle_timeout: Option<Micros>,
+    /// What becomes of a record that cannot be taken in.
+    pub on_error: OnError,
+}
+
+/// What becomes of a record that cannot be decoded or has no event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// Kept in `tidemill.rejected_rows` and counted.
+    Reject,
+    /// The query stops with the reason.
+    Fail,
+}
+
+/// The event time of a source and how far it may be out of order.
+#[derive(Debug, Clone)]
+pub struct EventTime {
+    /// The column in the source's output. Rows with NULL in it are rejected.
+    pub column: usize,
+    /// For a computed column: its field, and its expression over the decoded columns; the value becomes the output's
+    /// last column. `None` where the column is decoded.
+    pub computed: Option<(FieldRef, Expr)>,
+    /// The watermark after a row is the running maximum of this.
+    pub watermark: WatermarkExpr,
+    /// The declaration's text, for people: `ts - INTERVAL '5' SECOND`.
+    pub text: String,
+}
+
+/// `WATERMARK FOR ts AS ..`.
+#[derive(Debug, Clone)]
+pub enum WatermarkExpr {
+    /// `ts - delay`, by far the most common: no expression is evaluated.
+    Delay(Micros),
+    /// Anything else: over the source's output columns, a timestamp; NULL leaves the watermark where it is.
+    Expr(Expr),
+}
+
+/// A row for each element of list columns, and a column for each field of struct columns.
+#[derive(Debug, Clone)]
+pub struct UnnestOp {
+    /// The list columns of the input to take apart, side by side: shorter ones are filled with NULL.
+    pub lists: Vec<usize>,
+    /// The struct columns of the input that become a column for each field.
+    pub structs: Vec<usize>,
+    /// Whether a row whose lists are all NULL or empty gives one row with NULLs (`LEFT JOIN UNNEST`), or none.
+    pub preserve_nulls: bool,
+    /// For each output column, the input column it is made from. A struct's fields come one after the other.
+    pub from: Vec<usize>,
+}
+
+/// Sessions as rows.
+#[derive(Debug, Clone)]
+pub struct SessionRowsOp {
+    /// A [`WindowKind::Session`](crate::WindowKind::Session).
+    pub window: Window,
+    /// The columns of `PARTITION BY`.
+    pub partition_by: Vec<usize>,
+    /// How long a closed window may still be corrected.
+    pub allowed_lateness: Micros,
+}
+
+/// Which window a row of a [`WindowAggregateOp`] belongs to.
+#[derive(Debug, Clone)]
+pub enum RowWindow {
+    /// By its time. For sessions, all group keys together are the partition.
+    ByTime(Window),
+    /// It stands in the row, put there by an operator below: the columns of `window_start` and `window_end` (wall clock),
+    /// and, if it is there, of `window_time`. The window is over when the watermark has reached `window_end`.
+    Attached {
+        /// Column of `window_start`.
+        start: usize,
+        /// Column of `window_end`.
+        end: usize,
+        /// The window it was, for its zone and the type of `window_time`.
+        window: Window,
+    },
+}
+
+/// One aggregate call. `DISTINCT`, `ORDER BY` and `IGNORE NULLS` are inside the expression.
+#[derive(Debug, Clone)]
+pub struct AggregateCall {
+    /// The function with its arguments.
+    pub function: Arc<AggregateFunctionExpr>,
+    /// `FILTER (WHERE ..)`.
+    pub filter: Option<Expr>,
+}
+
+/// The keys of an aggregation.
+#[derive(Debug, Clone)]
+pub struct GroupBy {
+    /// The key expressions, with the field of each in the output.
+    pub keys: Vec<(Expr, FieldRef)>,
+    /// `GROUPING SETS`, `CUBE`, `ROLLUP`: for each set, which keys are NULL in it. Empty without them. With sets the
+    /// output has a column after the keys: the grouping id, as DataFusion computes it.
+    pub sets: Vec<Vec<bool>>,
+    /// The field of the grouping id, where there are sets.
+    pub grouping_id: Option<FieldRef>,
+}
+
+/// When a window's result is put out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emit {
+    /// Once, when the window has closed: an append result.
+    OnClose,
+    /// With each epoch that changed it, at most once every so many microseconds (0: every epoch): a retract result.
+    Changes {
+        /// The least time between two emissions, by the epoch's clock.
+        every: Micros,
+    },
+    /// Once, at the end of a bounded input.
+    AtEnd,
+}
+
+/// Aggregates by window and group.
+///
+/// Output columns: `window_start`, `window_end`, `window_time`, the keys, the grouping id if there are sets, the aggregates.
+#[derive(Debug, Clone)]
+pub struct WindowAggregateOp {
+    /// Which window a row belongs to.
+    pub window: RowWindow,
+    /// The keys beside the window.
+    pub group: GroupBy,
+    /// The aggregates.
+    pub aggregates: Vec<AggregateCall>,
+    /// How long a closed window may still be corrected, by a retraction and an insertion. 0: not at all, and the output
+    /// is append only.
+    pub allowed_lateness: Micros,
+}
+
+/// Aggregates by group, kept up to date. Output columns: the keys, the grouping id if there are sets, the aggregates.
+///
+/// Also does `EMIT CHANGES` for windows: the window's columns are then among the keys.
+#[derive(Debug, Clone)]
+pub struct UpdatingAggregateOp {
+    /// The keys.
+    pub group: GroupBy,
+    /// The aggregates.
+    pub aggregates: Vec<AggregateCall>,
+    /// When results are put out.
+    pub emit: Emit,
+    /// For windows: which key is `window_end`, when a group is let go, and what a late row is.
+    pub expire: Option<Expire>,
+}
+
+/// When a group of an updating aggregate over windows is over.
+#[derive(Debug, Clone)]
+pub struct Expire {
+    /// The key that is `window_end`.
+    pub end_key: usize,
+    /// The window it came from.
+    pub window: Window,
+    /// How long after its end it may still change.
+    pub allowed_lateness: Micros,
+}
+
+/// Hands its rows to the world.
+#[derive(Debug, Clone)]
+pub struct SinkOp {
+    /// To whom.
+    pub target: SinkTarget,
+}
+
+/// Who takes the rows of a sink node.
+#[derive(Debug, Clone)]
+pub enum SinkTarget {
+    /// A table of the catalog.
+    Table {
+        /// Its name, as written in `CREATE TABLE`.
+        name: String,
+        /// Its sink.
+        sink: Arc<dyn Sink>,
+    },
+    /// Whoever asked: the reader of a `SELECT`. The number counts the queries of a pipeline.
+    Result(usize),
+    /// The collector of an [`AtEnd`].
+    Collect,
+}
+
+impl StreamOp {
+    /// The operator's name in `EXPLAIN`, metrics and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "Source",
+            Self::Values(_) => "Values",
+            Self::Filter(_) => "Filter",
+            Self::Project(_) => "Project",
+            Self::Union => "Union",
+            Self::Unnest(_) => "Unnest",
+            Self::WindowRows(_) => "WindowRows",
+            Self::SessionRows(_) => "SessionRows",
+            Self::WindowAggregate(op) => match &op.window {
+                RowWindow::ByTime(w) if w.is_session() => "SessionAggregate",
+                _ => "WindowAggregate",
+            },
+            Self::UpdatingAggregate(_) => "UpdatingAggregate",
+            Self::Sink(_) => "Sink",
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What each operator keeps, and what removes it: said before the query starts.
+
+use std::fmt;
+
+use crate::graph::{Node, StreamPlan};
+use crate::op::{Emit, RowWindow, SinkTarget, StreamOp};
+use crate::window::Length;
+
+/// What bounds the state of an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateBound {
+    /// It keeps nothing between epochs.
+    None,
+    /// What it keeps goes as the watermark passes.
+    Watermark {
+        /// What is kept: "one row of aggregates for each group of an open window".
+        keeps: String,
+        /// When it goes: "when the watermark passes window_end".
+        until: String,
+    },
+    /// What it keeps stays, one for each distinct value of something.
+    Keys {
+        /// What is kept.
+        keeps: String,
+        /// The remedy, if somebody minds.
+        remedy: String,
+    },
+    /// It keeps every row of a bounded input until that ends.
+    Input {
+        /// What is kept.
+        keeps: String,
+    },
+    /// It grows with every row of an unbounded input.
+    Unbounded {
+        /// What is kept.
+        keeps: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+impl fmt::Display for StateBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("keeps nothing"),
+            Self::Watermark { keeps, until } => write!(f, "keeps {keeps}, until {until}"),
+            Self::Keys { keeps, remedy } => write!(f, "keeps {keeps}, for ever ({remedy})"),
+            Self::Input { keeps } => write!(f, "keeps {keeps}, until the input ends"),
+            Self::Unbounded { keeps, remedy } => write!(f, "keeps {keeps}: UNBOUNDED ({remedy})"),
+        }
+    }
+}
+
+/// What bounds the state of `node`.
+pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
+    let input = node.inputs.first().map(|i| &plan.node(*i).edge);
+    let bounded = input.is_none_or(|e| e.bounded);
+    let timed = input.is_none_or(|e| e.event_time.is_some());
+    // An attached window closes by the bounds that stand in the row, whether or not a time column is left beside them.
+    let attached = matches!(&node.op, StreamOp::WindowAggregate(op) if matches!(op.window, RowWindow::Attached { .. }));
+    let windowed = |keeps: &str, until: String| match (timed || attached, bounded) {
+        (true, _) => StateBound::Watermark { keeps: keeps.into(), until },
+        (false, true) => StateBound::Input { keeps: keeps.into() },
+        (false, false) => StateBound::Unbounded {
+            keeps: keeps.into(),
+            remedy: "the time column has no watermark; declare WATERMARK FOR it in CREATE TABLE".into(),
+        },
+    };
+    let later = |lateness: i64| match lateness {
+        0 => String::new(),
+        l => format!(" by {}", Length(l)),
+    };
+    match &node.op {
+        StreamOp::Source(_)
+        | StreamOp::Values(_)
+        | StreamOp::Filter(_)
+        | StreamOp::Project(_)
+        | StreamOp::Union
+        | StreamOp::Unnest(_)
+        | StreamOp::WindowRows(_) => StateBound::None,
+        StreamOp::SessionRows(op) => windowed(
+            "every row of an open session",
+            format!("the watermark passes window_end by {}", Length(op.window.gap() + op.allowed_lateness)),
+        ),
+        StreamOp::WindowAggregate(op) => {
+            let gap = match &op.window {
+                RowWindow::ByTime(w) => w.gap(),
+                RowWindow::Attached { .. } => 0,
+            };
+            windowed(
+                "one row of aggregates for each group of an open window",
+                format!("the watermark passes window_end{}", later(gap + op.allowed_lateness)),
+            )
+        }
+        StreamOp::UpdatingAggregate(op) => match (&op.expire, op.emit) {
+            (Some(expire), _) => windowed(
+                "one row of aggregates for each group of an open window",
+                format!("the watermark passes window_end{}", later(expire.allowed_lateness)),
+            ),
+            (None, Emit::AtEnd) => StateBound::Input { keeps: "one row of aggregates for each group".into() },
+            (None, _) if op.group.keys.is_empty() => {
+                StateBound::Watermark { keeps: "one row of aggregates".into(), until: "the query ends".into() }
+            }
+            (None, _) => StateBound::Keys {
+                keeps: "one row of aggregates for each group".into(),
+                remedy: "group by a window to let groups go".into(),
+            },
+        },
+        StreamOp::Sink(sink) => match sink.target {
+            SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
+            _ => StateBound::None,
+        },
+    }
+}
