@@ -4,6 +4,7 @@
 //!
 //! This crate performs no input or output, reads no clock, draws no random number and knows no runtime.
 
+pub mod event_time;
 pub mod graph;
 pub mod operator;
 pub mod operators;
