@@ -30,6 +30,9 @@ pub enum StreamOp {
     Project(Vec<Expr>),
     /// All rows of all inputs. Columns go by place.
     Union,
+    /// From here on time is the clock: the watermark forwarded is the epoch's reading of it. The edge's event-time column
+    /// holds `PROCTIME()`. No row is ever late.
+    ProcessingTime,
     /// A row for each element of a list column.
     Unnest(UnnestOp),
     /// Each row once for each window it belongs to, with `window_start`, `window_end` and `window_time` added at the end.
@@ -267,6 +270,7 @@ impl StreamOp {
             Self::Filter(_) => "Filter",
             Self::Project(_) => "Project",
             Self::Union => "Union",
+            Self::ProcessingTime => "ProcessingTime",
             Self::Unnest(_) => "Unnest",
             Self::WindowRows(_) => "WindowRows",
             Self::SessionRows(_) => "SessionRows",

@@ -76,6 +76,7 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
         | StreamOp::Filter(_)
         | StreamOp::Project(_)
         | StreamOp::Union
+        | StreamOp::ProcessingTime
         | StreamOp::Unnest(_)
         | StreamOp::WindowRows(_) => StateBound::None,
         StreamOp::SessionRows(op) => windowed(

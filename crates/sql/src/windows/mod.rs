@@ -1,0 +1,5 @@
+//! Window functions: how they are written, what they mean, and what they are in batch.
+
+pub mod node;
+
+pub use node::{WINDOW_COLUMNS, WindowNode};
