@@ -58,7 +58,7 @@ impl WindowNode {
         for (name, data_type) in WINDOW_COLUMNS.iter().zip(types) {
             fields.push((None, Arc::new(Field::new(*name, data_type, false))));
         }
-        let schema = Arc::new(DFSchema::new_with_metadata(fields, input.schema().metadata().clone())?);
+        let schema = Arc::new(DFSchema::new_with_metadata(fields, input.schema().as_ref().metadata().clone())?);
         Ok(Self { input, time, kind, offset, zone, partition_by, schema })
     }
 
