@@ -1,0 +1,243 @@
+//! What an aggregation computes, and the evaluation of a batch's keys, arguments and filters: once, whatever becomes of
+//! the rows afterwards.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{cast, take};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use datafusion_common::DataFusionError;
+use datafusion_expr::{ColumnarValue, GroupsAccumulator};
+use datafusion_functions_aggregate_common::aggregate::groups_accumulator::GroupsAccumulatorAdapter;
+use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
+use tidemill_core::{Error, Result};
+use tidemill_plan::op::{AggregateCall, Expr, GroupBy};
+
+use crate::aggregate::accumulators::Accumulators;
+use crate::aggregate::grouping_sets::GroupingSets;
+use crate::aggregate::groups::Groups;
+use crate::aggregate::ordered::{Ordered, needs_order};
+
+/// What to compute: immutable, shared by all tables of an operator.
+pub struct Kernel {
+    keys: Vec<Expr>,
+    key_schema: SchemaRef,
+    sets: GroupingSets,
+    /// Arguments of all calls, each expression once.
+    args: Vec<Expr>,
+    /// Filters of all calls, each expression once.
+    filters: Vec<Expr>,
+    pub(super) calls: Vec<Call>,
+    state_fields: Vec<FieldRef>,
+}
+
+/// One aggregate call, with places in the kernel's lists.
+pub(super) struct Call {
+    function: Arc<AggregateFunctionExpr>,
+    /// The function's arguments and then its `ORDER BY` expressions, as DataFusion hands them to accumulators.
+    pub(super) args: Vec<usize>,
+    pub(super) filter: Option<usize>,
+    /// How many columns its partial state has.
+    pub(super) state_columns: usize,
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls: Vec<_> = self.calls.iter().map(|c| c.function.name()).collect();
+        f.debug_struct("Kernel").field("keys", &self.keys).field("calls", &calls).finish_non_exhaustive()
+    }
+}
+
+impl Kernel {
+    /// Of an aggregation by `group`, over rows whose columns the expressions already name.
+    pub fn try_new(group: &GroupBy, calls: &[AggregateCall]) -> Result<Self> {
+        let sets = GroupingSets::try_new(group)?;
+        // A grouping set makes NULLs of keys that have none in the input.
+        let nullable = |f: &FieldRef| Arc::new(f.as_ref().clone().with_nullable(true));
+        let mut key_fields: Vec<FieldRef> = group.keys.iter().map(|(_, f)| nullable(f)).collect();
+        key_fields.extend(group.grouping_id.clone());
+        let (mut args, mut filters, mut state_fields) = (vec![], vec![], vec![]);
+        let mut list = Vec::with_capacity(calls.len());
+        for call in calls {
+            let function = call.function.clone();
+            let orders = function.order_bys().iter().map(|o| o.expr.clone());
+            let fields = function.state_fields().map_err(failed)?;
+            list.push(Call {
+                args: function.expressions().into_iter().chain(orders).map(|e| place(&mut args, e)).collect(),
+                filter: call.filter.clone().map(|e| place(&mut filters, e)),
+                state_columns: fields.len(),
+                function,
+            });
+            state_fields.extend(fields);
+        }
+        Ok(Self {
+            keys: group.keys.iter().map(|(e, _)| e.clone()).collect(),
+            key_schema: Arc::new(Schema::new(key_fields)),
+            sets,
+            args,
+            filters,
+            calls: list,
+            state_fields,
+        })
+    }
+
+    /// The group keys and, with grouping sets, the grouping id; all keys nullable.
+    pub fn key_schema(&self) -> &SchemaRef {
+        &self.key_schema
+    }
+
+    /// Whether all rows are one group: no keys and no grouping sets.
+    pub fn is_global(&self) -> bool {
+        self.key_schema.fields().is_empty()
+    }
+
+    /// The columns of the partial states of all aggregates, one after the other.
+    pub fn state_fields(&self) -> &[FieldRef] {
+        &self.state_fields
+    }
+
+    /// The columns of the results.
+    pub fn value_fields(&self) -> Vec<FieldRef> {
+        self.calls.iter().map(|c| c.function.field()).collect()
+    }
+
+    /// The aggregate functions, in the order of their calls.
+    pub fn functions(&self) -> impl Iterator<Item = &Arc<AggregateFunctionExpr>> {
+        self.calls.iter().map(|c| &c.function)
+    }
+
+    /// Evaluates keys, arguments and filters over the rows of `batch`.
+    pub fn evaluate_inputs(&self, batch: &RecordBatch) -> Result<Inputs> {
+        let rows = batch.num_rows();
+        let all = |list: &[Expr]| -> Result<Vec<Column>> { list.iter().map(|e| Column::of(e, batch)).collect() };
+        let filters = all(&self.filters)?;
+        Ok(Inputs { rows, keys: all(&self.keys)?, args: all(&self.args)?, filters })
+    }
+
+    /// No groups yet.
+    pub fn new_groups(&self) -> Result<Groups> {
+        Groups::try_new(&self.key_schema)
+    }
+
+    /// The aggregates of no groups yet.
+    pub fn new_accumulators(self: &Arc<Self>) -> Result<Accumulators> {
+        let list = self.calls.iter().map(|c| new_accumulator(&c.function)).collect::<Result<_>>()?;
+        Ok(Accumulators::new(self.clone(), list))
+    }
+
+    pub(super) fn sets(&self) -> &GroupingSets {
+        &self.sets
+    }
+}
+
+/// The form for many groups: the function's own, or the adapter around the form for one.
+fn new_accumulator(function: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
+    let made = if needs_order(function) {
+        Ok(Box::new(Ordered::new(function.clone())) as Box<dyn GroupsAccumulator>)
+    } else if function.groups_accumulator_supported() {
+        function.create_groups_accumulator()
+    } else {
+        let function = function.clone();
+        Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())) as _)
+    };
+    made.map_err(failed)
+}
+
+/// The place of `expr` in `list`, where it is added unless it is there. Two `RANDOM()` are not the same.
+fn place(list: &mut Vec<Expr>, expr: Expr) -> usize {
+    list.iter().position(|e| e.as_ref() == expr.as_ref() && !volatile(e)).unwrap_or_else(|| {
+        list.push(expr);
+        list.len() - 1
+    })
+}
+
+fn volatile(expr: &Expr) -> bool {
+    expr.is_volatile_node() || expr.children().into_iter().any(volatile)
+}
+
+/// The keys, arguments and filters of some rows.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    pub(super) rows: usize,
+    pub(super) keys: Vec<Column>,
+    pub(super) args: Vec<Column>,
+    pub(super) filters: Vec<Column>,
+}
+
+impl Inputs {
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The key columns, as evaluated: without grouping sets applied.
+    pub fn keys(&self) -> Vec<ArrayRef> {
+        self.keys.iter().map(|c| c.array.clone()).collect()
+    }
+
+    /// `len` rows from `offset` on, without copying.
+    #[must_use]
+    pub fn slice(&self, offset: usize, len: usize) -> Self {
+        self.each(len, |c| Ok(Column { array: c.array.slice(offset, len), constant: c.constant }))
+            .expect("slicing makes no error")
+    }
+
+    /// The rows at `indices`, in that order.
+    pub fn take(&self, indices: &UInt32Array) -> Result<Self> {
+        self.each(indices.len(), |c| {
+            // A literal's column has the same value in each row, so that as many rows from its start do.
+            let array = match c.constant && indices.len() <= c.array.len() {
+                true => c.array.slice(0, indices.len()),
+                false => take(&c.array, indices, None)?,
+            };
+            Ok(Column { array, constant: c.constant })
+        })
+    }
+
+    fn each(&self, rows: usize, f: impl Fn(&Column) -> Result<Column>) -> Result<Self> {
+        let all = |list: &[Column]| list.iter().map(&f).collect::<Result<Vec<_>>>();
+        Ok(Self { rows, keys: all(&self.keys)?, args: all(&self.args)?, filters: all(&self.filters)? })
+    }
+}
+
+/// An evaluated expression.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) array: ArrayRef,
+    /// Whether it is the same value in each row: a literal, as in `COUNT(*)`.
+    constant: bool,
+}
+
+impl Column {
+    fn of(expr: &Expr, batch: &RecordBatch) -> Result<Self> {
+        let value = expr.evaluate(batch).map_err(failed)?;
+        let constant = matches!(value, ColumnarValue::Scalar(_));
+        Ok(Self { array: value.into_array(batch.num_rows()).map_err(failed)?, constant })
+    }
+
+    pub(super) fn as_filter(&self) -> &BooleanArray {
+        self.array.as_boolean()
+    }
+}
+
+/// `array` as a column of `field`'s type. Accumulators name the fields inside of lists and structs as they like.
+pub(super) fn conform(array: ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    if array.data_type() == to { Ok(array) } else { Ok(cast(&array, to)?) }
+}
+
+/// What DataFusion found wrong, in our words: about the data, unless it says otherwise.
+pub fn failed(error: DataFusionError) -> Error {
+    let error = match error {
+        DataFusionError::ArrowError(e, _) => return Error::from(*e),
+        other => other,
+    };
+    let message = error.strip_backtrace();
+    match &error {
+        DataFusionError::NotImplemented(m) => Error::unsupported(m.clone()),
+        DataFusionError::Internal(_) => Error::internal(message),
+        DataFusionError::Execution(m) => Error::data(m.clone()),
+        _ => Error::data(message),
+    }
+    .caused_by(error)
+}
