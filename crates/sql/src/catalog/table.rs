@@ -11,10 +11,11 @@ use tidemill_core::table::TableSpec;
 use tidemill_core::{Micros, Result};
 use tidemill_plan::op::OnError;
 
-/// Makes the source of a table, or says why it cannot be read.
-pub type SourceFn = Arc<dyn Fn() -> Result<Arc<dyn Source>> + Send + Sync>;
+/// Makes the source of a table, or says why it cannot be read. It is handed the table's spec, whose options a query may
+/// have changed by a hint.
+pub type SourceFn = Arc<dyn Fn(&TableSpec) -> Result<Arc<dyn Source>> + Send + Sync>;
 /// Makes the sink of a table, or says why it cannot be written.
-pub type SinkFn = Arc<dyn Fn() -> Result<Arc<dyn Sink>> + Send + Sync>;
+pub type SinkFn = Arc<dyn Fn(&TableSpec) -> Result<Arc<dyn Sink>> + Send + Sync>;
 
 /// What `CREATE TABLE` made, or what a program registered.
 #[derive(Clone)]
@@ -40,6 +41,18 @@ pub struct Table {
     pub on_error: OnError,
     /// The statement that made it, for `SHOW CREATE TABLE`.
     pub ddl: String,
+}
+
+impl Table {
+    /// The source of this table, or why it cannot be read.
+    pub fn open_source(&self) -> Result<Arc<dyn Source>> {
+        (self.source)(&self.spec)
+    }
+
+    /// The sink of this table, or why it cannot be written.
+    pub fn open_sink(&self) -> Result<Arc<dyn Sink>> {
+        (self.sink)(&self.spec)
+    }
 }
 
 impl fmt::Debug for Table {
@@ -108,7 +121,7 @@ pub struct StreamScan {
 impl StreamScan {
     /// A scan of `table`.
     pub fn try_new(table: Arc<Table>) -> Result<Self> {
-        let source = (table.source)()?;
+        let source = table.open_source()?;
         let mut fields: Vec<Arc<Field>> = source.schema().fields().iter().cloned().collect();
         if let Some(time) = &table.event_time
             && let column = &table.columns[time.column]
@@ -125,15 +138,4 @@ impl TableSource for StreamScan {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
-}
-
-/// A view: its statement's plan is put in where it is named.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// Its name, as written.
-    pub name: String,
-    /// What it stands for.
-    pub plan: LogicalPlan,
-    /// The statement that made it, for `SHOW CREATE TABLE`.
-    pub ddl: String,
 }
