@@ -1,0 +1,71 @@
+//! Rows on their way into sessions: which of them have a place there, and at what time.
+
+use arrow::array::{Array, BooleanArray, Int64Array, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use tidemill_core::{Delta, Error, Micros, Result};
+use tidemill_plan::Window;
+
+use crate::event_time::micros;
+use crate::{Cx, LateRows};
+
+/// Rows that go into sessions, each with its time as an instant.
+pub struct Arrivals {
+    /// The rows.
+    pub rows: RecordBatch,
+    /// One time a row, none of them NULL.
+    pub times: Int64Array,
+}
+
+/// The rows of `delta` that have a time and are not late. Those that are late are reported.
+///
+/// A row is late iff the session that it would be on its own, and the allowed lateness, are over by the watermark of its
+/// own split. A row without a time is in no session.
+pub fn arrivals(delta: Delta, window: &Window, lateness: Micros, cx: &mut Cx) -> Result<Arrivals> {
+    if delta.weights.is_some() {
+        return Err(Error::unsupported("SESSION over a result that is updated")
+            .with_hint("Use a window with EMIT ON WINDOW CLOSE, whose rows are never taken back, below it."));
+    }
+    let times = micros(delta.batch.column(window.time))?;
+    let mut keep = times.nulls().filter(|n| n.null_count() > 0).map(|n| n.inner().clone());
+    if let Some(split) = &delta.split_watermark {
+        let reach = window.gap().saturating_add(lateness);
+        let late = BooleanBuffer::collect_bool(times.len(), |i| {
+            split.is_valid(i) && times.is_valid(i) && times.value(i).saturating_add(reach) <= split.value(i)
+        });
+        if late.count_set_bits() > 0 {
+            report(&delta, &times, &late, split, window, cx)?;
+            let on_time = !&late;
+            keep = Some(keep.map_or(on_time.clone(), |k| &k & &on_time));
+        }
+    }
+    let Some(keep) = keep else { return Ok(Arrivals { rows: delta.batch, times }) };
+    let keep = BooleanArray::new(keep, None);
+    let times = arrow::compute::filter(&times, &keep)?;
+    Ok(Arrivals {
+        rows: arrow::compute::filter_record_batch(&delta.batch, &keep)?,
+        times: Int64Array::from(times.to_data()),
+    })
+}
+
+fn report(
+    delta: &Delta,
+    times: &Int64Array,
+    late: &BooleanBuffer,
+    split: &Int64Array,
+    window: &Window,
+    cx: &mut Cx,
+) -> Result<()> {
+    let mask = BooleanArray::new(late.clone(), None);
+    let of = |values: &Int64Array| -> Result<Int64Array> {
+        Ok(Int64Array::from(arrow::compute::filter(values, &mask)?.to_data()))
+    };
+    let event_time = of(times)?;
+    let window_end = event_time.values().iter().map(|t| window.zone.to_wall(t.saturating_add(window.gap())));
+    cx.late(LateRows {
+        rows: arrow::compute::filter_record_batch(&delta.batch, &mask)?,
+        window_end: Int64Array::from_iter_values(window_end),
+        watermark: of(split)?,
+        event_time,
+    });
+    Ok(())
+}

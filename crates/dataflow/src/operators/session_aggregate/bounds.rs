@@ -1,0 +1,46 @@
+//! The columns that name a session, and how far the watermark may be forwarded above one.
+
+use arrow::array::{ArrayRef, Int64Array};
+use arrow::datatypes::{DataType, TimeUnit};
+use tidemill_core::{Micros, Result, Watermark};
+use tidemill_plan::Window;
+use tidemill_plan::window::WINDOW_TIME_BEFORE_END;
+
+use crate::event_time::bounds_array;
+
+/// `window_start`, `window_end` and `window_time` of sessions that begin and end with rows at these instants.
+///
+/// Sessions are measured on instants, and shown on the wall clock.
+pub fn bound_columns(
+    window: &Window,
+    sessions: impl Iterator<Item = (Micros, Micros)> + Clone,
+) -> Result<[ArrayRef; 3]> {
+    let (zone, gap) = (window.zone, window.gap());
+    let instant = matches!(&window.time_type, DataType::Timestamp(_, Some(_)));
+    let column =
+        |f: &dyn Fn(Micros, Micros) -> Micros| Int64Array::from_iter_values(sessions.clone().map(|(s, l)| f(s, l)));
+    let start = column(&|start, _| zone.to_wall(start));
+    let end = column(&|_, last| zone.to_wall(last.saturating_add(gap)));
+    let time = column(&|_, last| {
+        let end = last.saturating_add(gap) - WINDOW_TIME_BEFORE_END;
+        if instant { end } else { zone.to_wall(end) }
+    });
+    let (bound, time_type) = (window.bound_type(), window.window_time_type());
+    Ok([bounds_array(&start, &bound)?, bounds_array(&end, &bound)?, bounds_array(&time, &time_type)?])
+}
+
+/// The watermark to forward: no `window_time` that is put out later lies below it.
+///
+/// A session that comes out later ends after `watermark - gap` (and, where corrections are allowed, the lateness less), and
+/// its `window_time` is a millisecond before that.
+pub fn forwarded(window: &Window, lateness: Micros, watermark: Watermark) -> Watermark {
+    let behind = watermark.minus(window.gap().saturating_add(lateness));
+    match (behind, window.unit()) {
+        (Watermark::MIN | Watermark::MAX, _) => behind,
+        // Whole milliseconds only: the next end is at least one after this.
+        (Watermark(t), TimeUnit::Second | TimeUnit::Millisecond) => {
+            Watermark(t.div_euclid(WINDOW_TIME_BEFORE_END).saturating_mul(WINDOW_TIME_BEFORE_END).max(i64::MIN + 1))
+        }
+        _ => behind.minus(WINDOW_TIME_BEFORE_END - 1),
+    }
+}
