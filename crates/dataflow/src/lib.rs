@@ -1,14 +1,22 @@
 //! The dataflow: operators, their state, and the step from one epoch to the next.
 //!
-//! Read in this order: [`operator`] (what an operator is), [`graph`] (steps and routing), [`aggregate`] (groups and
-//! partial aggregates), [`operators`] (each of them).
+//! Read in this order:
+//!
+//! 1. [`operator`]: what an operator is, and what the driver promises it.
+//! 2. [`graph`]: steps and routing.
+//! 3. [`operators`]: each of them.
+//!
+//! Beside them: [`aggregate`] (groups and partial aggregates), [`event_time`] and [`expression`], which operators lean on.
 //!
 //! This crate performs no input or output, reads no clock, draws no random number and knows no runtime.
 
 pub mod aggregate;
 pub mod event_time;
+pub mod expression;
 pub mod graph;
 pub mod operator;
 pub mod operators;
+#[cfg(test)]
+mod testing;
 
 pub use operator::{Cx, LateRows, Operator, StateSize};

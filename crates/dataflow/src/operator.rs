@@ -105,6 +105,12 @@ impl Cx {
         std::mem::take(&mut self.emitted)
     }
 
+    /// Exchanges what was emitted for `empty`: the driver keeps both vectors for the epochs to come.
+    pub(crate) fn swap_emitted(&mut self, empty: &mut Vec<Delta>) {
+        debug_assert!(empty.is_empty(), "what was in it would be emitted");
+        std::mem::swap(&mut self.emitted, empty);
+    }
+
     /// Takes what was late.
     pub fn take_late(&mut self) -> Vec<LateRows> {
         std::mem::take(&mut self.late)

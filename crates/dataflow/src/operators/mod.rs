@@ -1,1 +1,66 @@
 //! The operators, one file each. The list in [`build`] is the place to read which node becomes which steps.
+
+pub mod filter;
+pub mod keyed_states;
+pub mod processing_time;
+pub mod project;
+pub mod session_aggregate;
+pub mod session_rows;
+pub mod sink;
+pub mod source;
+pub mod union;
+pub mod unnest;
+pub mod values;
+pub mod window_rows;
+
+use std::sync::Arc;
+
+use tidemill_core::{Error, Result};
+use tidemill_plan::{Node, StreamOp, StreamPlan};
+
+use crate::graph::{Graph, Routing, StepId};
+use crate::operator::Operator;
+
+/// Adds the steps of `node` to `graph`, above the steps that end its `inputs`. Returns the step whose output is the node's.
+pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Graph) -> Result<StepId> {
+    let schema = Arc::clone(&node.edge.schema);
+    let _input_schema = node.inputs.first().map(|i| &plan.node(*i).edge.schema);
+    match &node.op {
+        StreamOp::Source(_) | StreamOp::Values(_) => {
+            each(node, inputs, graph, move || source::Source::new(Arc::clone(&schema)))
+        }
+        StreamOp::Filter(condition) => {
+            let condition = Arc::clone(condition);
+            each(node, inputs, graph, move || filter::Filter::new(Arc::clone(&condition)))
+        }
+        StreamOp::Project(exprs) => {
+            let exprs = exprs.clone();
+            each(node, inputs, graph, move || project::Project::new(&exprs, Arc::clone(&schema)))
+        }
+        StreamOp::Union => each(node, inputs, graph, move || union::Union::new(Arc::clone(&schema))),
+        StreamOp::ProcessingTime => each(node, inputs, graph, || processing_time::ProcessingTime),
+        StreamOp::Unnest(op) => {
+            let op = op.clone();
+            each(node, inputs, graph, move || unnest::Unnest::new(op.clone(), Arc::clone(&schema)))
+        }
+        StreamOp::WindowRows(window) => {
+            let window = window.clone();
+            each(node, inputs, graph, move || window_rows::WindowRows::new(window.clone(), Arc::clone(&schema)))
+        }
+        StreamOp::SessionRows(_) | StreamOp::WindowAggregate(_) | StreamOp::UpdatingAggregate(_) => {
+            Err(Error::internal(format!("{} is not built yet", node.op.name())))
+        }
+        StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
+    }
+}
+
+/// One step for the whole node: each worker works on the rows it has.
+fn each<O: Operator + 'static>(
+    node: &Node,
+    inputs: &[StepId],
+    graph: &mut Graph,
+    make: impl Fn() -> O + Send + Sync + 'static,
+) -> Result<StepId> {
+    let inputs = inputs.iter().map(|i| (*i, Routing::Stay)).collect();
+    Ok(graph.add(node.op.name(), node.id, inputs, move || Ok(Box::new(make()))))
+}
