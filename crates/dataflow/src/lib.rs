@@ -5,18 +5,25 @@
 //! 1. [`operator`]: what an operator is, and what the driver promises it.
 //! 2. [`graph`]: steps and routing.
 //! 3. [`operators`]: each of them.
+//! 4. [`mod@dataflow`]: the step from one epoch to the next; [`exchange`] cuts deltas by key, [`contract`] watches operators.
 //!
 //! Beside them: [`aggregate`] (groups and partial aggregates), [`event_time`] and [`expression`], which operators lean on.
 //!
 //! This crate performs no input or output, reads no clock, draws no random number and knows no runtime.
 
 pub mod aggregate;
+pub mod contract;
+mod crew;
+pub mod dataflow;
 pub mod event_time;
+pub mod exchange;
 pub mod expression;
 pub mod graph;
 pub mod operator;
 pub mod operators;
 #[cfg(test)]
 mod testing;
+mod worker;
 
+pub use dataflow::{Config, Dataflow, EpochInput, EpochOutput, NodeRows, SourceFeed};
 pub use operator::{Cx, LateRows, Operator, StateSize};

@@ -1,0 +1,101 @@
+//! The threads that run workers side by side.
+//!
+//! The first worker runs on the caller's thread, each other one on a thread of its own that lives as long as the crew. A
+//! worker is handed over whole and comes back whole, so nothing is shared and nothing is locked.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tidemill_core::{Error, Micros, Result};
+
+use crate::worker::{Layout, Worker};
+
+/// How often a thread looks for news before it goes to sleep. Being woken costs as much as a thousand rows do, and while
+/// input is plentiful the next stage is only moments away.
+const LOOKS: usize = 2_000;
+
+struct Job {
+    worker: Box<Worker>,
+    stage: usize,
+    now: Micros,
+}
+
+struct Hand {
+    jobs: Option<Sender<Job>>,
+    done: Receiver<(Box<Worker>, Result<()>)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A thread for each worker but the first.
+pub(crate) struct Crew {
+    hands: Vec<Hand>,
+}
+
+impl Crew {
+    /// Starts the threads.
+    pub(crate) fn start(layout: &Arc<Layout>) -> Result<Self> {
+        let hands = (1..layout.workers).map(|number| Hand::start(number, Arc::clone(layout)));
+        Ok(Self { hands: hands.collect::<Result<_>>()? })
+    }
+
+    /// Runs a stage on all workers at once. Of several errors the one of the lowest worker is returned.
+    pub(crate) fn run_stage(
+        &self,
+        workers: &mut Vec<Box<Worker>>,
+        layout: &Layout,
+        stage: usize,
+        now: Micros,
+    ) -> Result<()> {
+        let gone = || Error::internal("a worker thread has ended");
+        for (hand, worker) in self.hands.iter().zip(workers.drain(1..)) {
+            let jobs = hand.jobs.as_ref().ok_or_else(gone)?;
+            jobs.send(Job { worker, stage, now }).map_err(|_| gone())?;
+        }
+        let mut result = workers[0].run_stage(layout, stage, now);
+        for hand in &self.hands {
+            let (worker, its) = receive(&hand.done).ok_or_else(gone)?;
+            workers.push(worker);
+            result = result.and(its);
+        }
+        result
+    }
+}
+
+impl Hand {
+    fn start(number: usize, layout: Arc<Layout>) -> Result<Self> {
+        let (jobs, inbox) = bounded::<Job>(1);
+        let (outbox, done) = bounded(1);
+        let work = move || {
+            while let Some(Job { mut worker, stage, now }) = receive(&inbox) {
+                let result = worker.run_stage(&layout, stage, now);
+                if outbox.send((worker, result)).is_err() {
+                    break;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("tidemill-worker-{number}")).spawn(work)?;
+        Ok(Self { jobs: Some(jobs), done, thread: Some(thread) })
+    }
+}
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // It cannot have panicked: a worker catches the panics of its operators.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The next message; `None` when there will be none.
+fn receive<T>(from: &Receiver<T>) -> Option<T> {
+    for _ in 0..LOOKS {
+        if let Ok(message) = from.try_recv() {
+            return Some(message);
+        }
+        std::hint::spin_loop();
+    }
+    from.recv().ok()
+}

@@ -1,0 +1,234 @@
+//! Whole dataflows, of plans built by hand.
+
+use arrow::array::{AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion_expr::Operator as BinaryOperator;
+use datafusion_physical_expr::expressions::{BinaryExpr, col, lit};
+use expect_test::expect;
+use tidemill_core::{ChangeMode, EpochClock, ErrorKind};
+use tidemill_plan::graph::Edge;
+use tidemill_plan::op::{OnError, SinkOp, SinkTarget, SourceOp};
+
+use super::*;
+use crate::operator::{Cx, Operator};
+use crate::testing::picture;
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]))
+}
+
+fn edge() -> Edge {
+    Edge { schema: schema(), changes: ChangeMode::Append, event_time: None, bounded: true }
+}
+
+fn source() -> StreamOp {
+    StreamOp::Source(SourceOp {
+        name: "t".into(),
+        input: SourceInput::LateRows,
+        projection: vec![0],
+        event_time: None,
+        idle_timeout: None,
+        on_error: OnError::Reject,
+    })
+}
+
+fn sink(number: usize) -> StreamOp {
+    StreamOp::Sink(SinkOp { target: SinkTarget::Result(number) })
+}
+
+fn delta(numbers: impl IntoIterator<Item = i64>) -> Delta {
+    let column = Int64Array::from_iter_values(numbers);
+    Delta::insert(RecordBatch::try_new(schema(), vec![Arc::new(column)]).unwrap())
+}
+
+fn feed(node: NodeId, deltas: Vec<Delta>, watermark: i64) -> EpochInput {
+    EpochInput { now: 0, sources: vec![SourceFeed { node, deltas, watermark: Watermark(watermark) }] }
+}
+
+fn config(workers: usize) -> Config {
+    Config { workers, check_contracts: true }
+}
+
+/// `SELECT n FROM t WHERE n > 1 UNION ALL VALUES (7)`, and beside it all of `t`.
+fn two_sinks() -> (Arc<StreamPlan>, NodeId, [NodeId; 2]) {
+    let mut plan = StreamPlan::new(EpochClock::default());
+    let t = plan.add(source(), vec![], edge());
+    let n = col("n", &schema()).unwrap();
+    let condition = Arc::new(BinaryExpr::new(n, BinaryOperator::Gt, lit(1_i64)));
+    let filter = plan.add(StreamOp::Filter(condition), vec![t], edge());
+    let values = plan.add(StreamOp::Values(vec![delta([7]).batch]), vec![], edge());
+    let union = plan.add(StreamOp::Union, vec![filter, values], edge());
+    let first = plan.add(sink(0), vec![union], edge());
+    let second = plan.add(sink(1), vec![t], edge());
+    (Arc::new(plan), t, [first, second])
+}
+
+#[test]
+fn rows_go_from_sources_to_sinks() {
+    let (plan, t, [first, second]) = two_sinks();
+    let mut dataflow = Dataflow::new(plan, config(1)).unwrap();
+    let out = dataflow.step(feed(t, vec![delta([1, 2]), delta([3])], 10)).unwrap();
+    let text: Vec<_> = out.sinks.iter().map(|(n, d)| format!("sink {}\n{}", n.0, picture(d))).collect();
+    expect![[r#"
+        sink 4
+        +---+
+        | n |
+        +---+
+        | 2 |
+        +---+
+        +---+
+        | n |
+        +---+
+        | 3 |
+        +---+
+        +---+
+        | n |
+        +---+
+        | 7 |
+        +---+
+        sink 5
+        +---+
+        | n |
+        +---+
+        | 1 |
+        | 2 |
+        +---+
+        +---+
+        | n |
+        +---+
+        | 3 |
+        +---+"#]].assert_eq(&text.join("\n"));
+    assert_eq!((out.rows_in, out.rows_out), (4, 6));
+    assert_eq!((dataflow.watermark(first), dataflow.watermark(second)), (Watermark(10), Watermark(10)));
+
+    let out = dataflow.step(EpochInput::default()).unwrap();
+    assert_eq!((out.steps_run, out.rows_out), (0, 0), "nothing new, nothing done");
+
+    let out = dataflow.step(feed(t, vec![delta([0])], i64::MAX)).unwrap();
+    assert_eq!(out.sinks.len(), 1);
+    assert!(dataflow.finished(first) && dataflow.finished(second));
+    assert_eq!(dataflow.rows()[1].1, NodeRows { rows_in: 4, rows_out: 2 });
+}
+
+#[test]
+fn any_number_of_workers_gives_the_same_rows_in_the_same_order() {
+    let run = |workers| {
+        let (plan, t, _) = two_sinks();
+        let mut dataflow = Dataflow::new(plan, config(workers)).unwrap();
+        let mut rows: Vec<Vec<i64>> = vec![vec![]; 2];
+        for epoch in 0..5_i64 {
+            let numbers = (0..10_000 * (epoch % 2)).map(|i| i * 7_919 % 1_000);
+            let out = dataflow.step(feed(t, vec![delta(numbers.clone()), delta(numbers.take(3))], epoch)).unwrap();
+            for (rows, (_, deltas)) in rows.iter_mut().zip(out.sinks) {
+                for delta in deltas {
+                    rows.extend(delta.batch.column(0).as_primitive::<Int64Type>().values());
+                }
+            }
+        }
+        rows
+    };
+    let one = run(1);
+    assert_eq!(one.iter().map(Vec::len).collect::<Vec<_>>(), [20_000 - 40 + 4 + 1, 20_006]);
+    // The row of VALUES is the one whose place among the others depends on the workers: here it comes before them all.
+    assert_eq!(one, run(3));
+    assert_eq!(one, run(3));
+}
+
+/// Counts rows by key and puts the counts out when the input ends.
+#[derive(Default)]
+struct Count(std::collections::BTreeMap<i64, i64>);
+
+impl Operator for Count {
+    fn push(&mut self, _port: usize, delta: Delta, _cx: &mut Cx) -> Result<()> {
+        for n in delta.batch.column(0).as_primitive::<Int64Type>().values() {
+            assert_ne!(*n, 13, "thirteen");
+            *self.0.entry(*n).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, watermark: Watermark, cx: &mut Cx) -> Result<Watermark> {
+        if watermark == Watermark::MAX {
+            cx.emit(delta(std::mem::take(&mut self.0).into_iter().map(|(key, count)| key * 1_000_000 + count)));
+        }
+        Ok(watermark)
+    }
+
+    fn state(&self) -> StateSize {
+        StateSize { rows: self.0.len(), bytes: 0, oldest: None }
+    }
+}
+
+/// Counts by key, all counts on one worker, a sink.
+fn counting(workers: usize) -> Dataflow {
+    let mut plan = StreamPlan::new(EpochClock::default());
+    let t = plan.add(source(), vec![], edge());
+    let count = plan.add(StreamOp::Union, vec![t], edge());
+    let out = plan.add(sink(0), vec![count], edge());
+    let mut graph = Graph::new(workers);
+    let pass = || Ok(Box::new(crate::operators::sink::Sink::new(schema())) as _);
+    let first = graph.add("Source", t, vec![], pass);
+    let counted = graph.add("Count", count, vec![(first, Routing::ByKey(vec![0]))], || Ok(Box::new(Count::default())));
+    let merged = graph.add("Merge", count, vec![(counted, Routing::ToOne)], pass);
+    graph.add("Sink", out, vec![(merged, Routing::Stay)], pass);
+    Dataflow::of_graph(Arc::new(plan), graph, vec![(0, 0), (1, 2), (3, 3)], config(workers)).unwrap()
+}
+
+#[test]
+fn rows_with_equal_keys_meet_on_one_worker() {
+    let run = |workers, rows: i64| {
+        let mut dataflow = counting(workers);
+        let mut numbers = vec![];
+        for last in [false, true] {
+            let input = delta((0..rows).map(|i| i % 11));
+            let out = dataflow.step(feed(NodeId(0), vec![input], if last { i64::MAX } else { 5 })).unwrap();
+            if !last {
+                assert_eq!(dataflow.state()[1].1.rows, 11);
+                assert_eq!((dataflow.watermark(NodeId(2)), out.rows_out), (Watermark(5), 0));
+            }
+            for delta in out.sinks.iter().flat_map(|(_, deltas)| deltas) {
+                numbers.extend(delta.batch.column(0).as_primitive::<Int64Type>().values().to_vec());
+            }
+        }
+        assert!(dataflow.finished(NodeId(2)));
+        numbers
+    };
+    // Few rows stay on the caller's thread, many go to the crew; the answer is the same.
+    for rows in [110, 110_000] {
+        let expected: Vec<i64> = (0..11).map(|key| key * 1_000_000 + 2 * rows / 11).collect();
+        assert_eq!(run(1, rows), expected);
+        let (first, second) = (run(3, rows), run(3, rows));
+        assert_eq!(first, second, "the same bytes on every run");
+        let mut sorted = first;
+        sorted.sort_unstable();
+        assert_eq!(sorted, expected);
+    }
+}
+
+#[test]
+fn a_panic_is_an_error_that_names_the_operator() {
+    for (workers, rows) in [(1, 20), (2, 20), (2, 20_000)] {
+        let mut dataflow = counting(workers);
+        let e = dataflow.step(feed(NodeId(0), vec![delta(0..rows)], 1)).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Internal);
+        assert!(e.message().starts_with("Count (node 1) failed:") && e.message().contains("thirteen"), "{e}");
+        let again = dataflow.step(EpochInput::default()).unwrap_err();
+        assert!(again.message().starts_with("the dataflow has stopped: Count"), "{again}");
+    }
+}
+
+#[test]
+fn only_sources_can_be_fed() {
+    let (plan, _, [first, _]) = two_sinks();
+    let mut dataflow = Dataflow::new(plan, config(1)).unwrap();
+    assert!(dataflow.step(feed(first, vec![], 0)).is_err());
+}
+
+#[test]
+fn the_clock_of_the_plan_shows_the_epoch_and_never_goes_back() {
+    let (plan, _, _) = two_sinks();
+    let mut dataflow = Dataflow::new(Arc::clone(&plan), config(1)).unwrap();
+    dataflow.step(EpochInput { now: 5, sources: vec![] }).unwrap();
+    dataflow.step(EpochInput { now: 3, sources: vec![] }).unwrap();
+    assert_eq!(plan.clock().now(), 5);
+}
