@@ -1,0 +1,58 @@
+//! Refused rows as tables: `tidemill.late_rows` and `tidemill.rejected_rows`.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use arrow::json::LineDelimitedWriter;
+use arrow::json::writer::{LineDelimited, WriterBuilder};
+use tidemill_core::source::RejectedRow;
+use tidemill_core::{Result, SplitId};
+use tidemill_dataflow::LateRows;
+use tidemill_sql::catalog::system::SystemTable;
+
+/// Late rows of one operator as rows of `tidemill.late_rows`. `source` names the tables that the operator reads.
+pub(super) fn late(source: &str, operator: &str, late: &LateRows) -> Result<RecordBatch> {
+    let rows = late.rows.num_rows();
+    let instant = |a: &Int64Array| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from_iter(a.iter()).with_timezone("UTC"))
+    };
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(source, rows))),
+        Arc::new(StringArray::from_iter_values(std::iter::repeat_n(operator, rows))),
+        instant(&late.event_time),
+        instant(&late.watermark),
+        Arc::new(TimestampMicrosecondArray::from_iter(late.window_end.iter())),
+        Arc::new(StringArray::from(json_lines(&late.rows)?)),
+    ];
+    Ok(RecordBatch::try_new(SystemTable::LateRows.columns(), columns)?)
+}
+
+/// Rejected records of one split as rows of `tidemill.rejected_rows`.
+pub(super) fn rejected(source: &str, split: &SplitId, rejected: &[RejectedRow]) -> Result<RecordBatch> {
+    let text = |f: &dyn Fn(&RejectedRow) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rejected.iter().map(f)))
+    };
+    let columns: Vec<ArrayRef> = vec![
+        text(&|_| source.to_string()),
+        text(&|_| split.to_string()),
+        text(&|r| r.position.to_string()),
+        text(&|r| r.reason.clone()),
+        Arc::new(BinaryArray::from_iter_values(rejected.iter().map(|r| r.raw.as_ref()))),
+        text(&|r| String::from_utf8_lossy(&r.raw).into_owned()),
+    ];
+    Ok(RecordBatch::try_new(SystemTable::RejectedRows.columns(), columns)?)
+}
+
+/// Each row as a line of JSON.
+fn json_lines(rows: &RecordBatch) -> Result<Vec<String>> {
+    let mut bytes = Vec::new();
+    let mut writer: LineDelimitedWriter<_> =
+        WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut bytes);
+    writer.write(rows)?;
+    writer.finish()?;
+    drop(writer);
+    // The writer writes UTF-8, one line a row; a newline within a value is escaped.
+    Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_string).collect())
+}

@@ -1,0 +1,159 @@
+//! A session: a catalog, settings, and the way from text to running queries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use tidemill_core::source::Source;
+use tidemill_core::{Clock, Error, Result, SystemClock};
+use tidemill_sql::catalog::Catalog;
+
+use crate::pipeline::{Output, Script};
+use crate::result::QueryResult;
+use crate::tables::kept::Kept;
+use crate::tables::memory::MemoryTable;
+use crate::tables::push::{PushTable, Sender};
+
+/// Batches that a pushed table holds before its sender has to wait.
+const PUSH_QUEUE: usize = 16;
+
+/// A catalog of tables and views, with settings. Cheap to clone; clones share everything.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) catalog: Catalog,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) late: Arc<Kept>,
+    pub(crate) rejected: Arc<Kept>,
+}
+
+/// Which column of a registered table is event time, and how far it may be out of order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTime {
+    /// The column: a timestamp.
+    pub column: String,
+    /// The watermark is this much behind the latest time seen.
+    pub delay: Duration,
+}
+
+impl EventTime {
+    /// Rows may be out of order by up to `delay`.
+    pub fn new(column: impl Into<String>, delay: Duration) -> Self {
+        Self { column: column.into(), delay }
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Session {
+    /// An empty session on the machine's clock.
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty session whose processing time is read from `clock`.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        let catalog = Catalog::new();
+        Self { catalog, clock, late: Arc::new(Kept::new(0)), rejected: Arc::new(Kept::new(0)) }
+    }
+
+    /// Runs one `SELECT` and returns its changes as a stream. Statements before it are executed first.
+    ///
+    /// # Errors
+    /// If the text is wrong or cannot be run, or if it holds another number of queries than one.
+    pub async fn sql(&self, text: &str) -> Result<QueryResult> {
+        let script = self.prepare(text).await?;
+        script.into_one_result().await
+    }
+
+    /// Runs all statements of `text`, as one dataflow, to the end of their inputs; returns what they say, in order. A
+    /// `SELECT` is read to its end and returned as rows.
+    ///
+    /// # Errors
+    /// If the text is wrong or cannot be run.
+    pub async fn execute(&self, text: &str) -> Result<Vec<Output>> {
+        self.prepare(text).await?.run().await
+    }
+
+    /// Reads and plans `text`: executes its definitions and settings, and plans all its queries as one dataflow, which is
+    /// not started.
+    ///
+    /// # Errors
+    /// If the text is wrong or cannot be run.
+    pub async fn prepare(&self, text: &str) -> Result<Script> {
+        Script::prepare(self, text).await
+    }
+
+    /// The catalog, for completion and inspection.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Changes a setting, as `SET 'key' = 'value'` does.
+    ///
+    /// # Errors
+    /// If there is no such setting, or if it does not take the value.
+    pub fn set(&self, key: &str, value: &str) -> Result<()> {
+        self.catalog.settings().set(key, value).map(drop)
+    }
+
+    /// Registers rows that are there already as a table.
+    ///
+    /// # Errors
+    /// If the batches differ in their columns, or if there is no such time column.
+    pub fn register_table(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+        batches: Vec<RecordBatch>,
+        event_time: Option<EventTime>,
+    ) -> Result<()> {
+        let table = MemoryTable::try_new(Arc::clone(&schema), vec![batches])?;
+        self.catalog.register_source(name, Arc::new(table), watermark(&schema, event_time)?)
+    }
+
+    /// Registers a source of any kind as a table.
+    ///
+    /// # Errors
+    /// If there is no such time column.
+    pub fn register_source(&self, name: &str, source: Arc<dyn Source>, event_time: Option<EventTime>) -> Result<()> {
+        let watermark = watermark(&source.schema(), event_time)?;
+        self.catalog.register_source(name, source, watermark)
+    }
+
+    /// Registers a table that the program pushes rows into. It ends when the sender is dropped.
+    ///
+    /// # Errors
+    /// If there is no such time column.
+    pub fn register_push(&self, name: &str, schema: SchemaRef, event_time: Option<EventTime>) -> Result<Sender> {
+        let (sender, table) = PushTable::new(Arc::clone(&schema), PUSH_QUEUE);
+        self.catalog.register_source(name, Arc::new(table), watermark(&schema, event_time)?)?;
+        Ok(sender)
+    }
+
+    /// Late rows of the session's queries so far: those that are kept, and how many there were.
+    pub fn late_rows(&self) -> (Vec<RecordBatch>, u64) {
+        (self.late.batches(), self.late.total())
+    }
+
+    /// Rejected rows of the session's queries so far: those that are kept, and how many there were.
+    pub fn rejected_rows(&self) -> (Vec<RecordBatch>, u64) {
+        (self.rejected.batches(), self.rejected.total())
+    }
+}
+
+/// The time column's index and its delay in microseconds.
+fn watermark(schema: &SchemaRef, event_time: Option<EventTime>) -> Result<Option<(usize, i64)>> {
+    let Some(time) = event_time else { return Ok(None) };
+    let index = schema.index_of(&time.column).map_err(|_| {
+        Error::statement(format!("the table has no column '{}'", time.column))
+            .with_nearest(&time.column, schema.fields().iter().map(|f| f.name().as_str()))
+    })?;
+    let delay = i64::try_from(time.delay.as_micros())
+        .map_err(|_| Error::statement("the delay of a watermark is longer than time itself"))?;
+    Ok(Some((index, delay)))
+}

@@ -1,0 +1,106 @@
+//! A table that a program pushes rows into: unbounded until its sender is dropped.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use tidemill_core::source::{Piece, Position, ReadRequest, Source, SplitId, SplitReader, Splits};
+use tidemill_core::{Error, Result};
+use tokio::sync::mpsc;
+
+/// Pushes rows into a table. Dropping the last clone of it ends the table.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    schema: SchemaRef,
+    rows: mpsc::Sender<RecordBatch>,
+}
+
+impl Sender {
+    /// Hands over some rows. Waits while the engine is behind (backpressure).
+    ///
+    /// # Errors
+    /// If the columns are not those of the table, or if the query that reads the table has ended.
+    pub async fn send(&self, batch: RecordBatch) -> Result<()> {
+        if batch.schema().fields() != self.schema.fields() {
+            return Err(Error::statement(format!(
+                "the rows do not have the columns of the table: {} instead of {}",
+                batch.schema(),
+                self.schema
+            )));
+        }
+        self.rows.send(batch).await.map_err(|_| Error::cancelled("the query that read this table has ended"))
+    }
+
+    /// The columns of the table.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+}
+
+/// The reading side. One query reads it, once: what has been taken in is gone.
+pub struct PushTable {
+    schema: SchemaRef,
+    rows: Mutex<Option<mpsc::Receiver<RecordBatch>>>,
+}
+
+impl PushTable {
+    /// A table of these columns that holds at most `capacity` batches that the engine has not taken in.
+    pub fn new(schema: SchemaRef, capacity: usize) -> (Sender, Self) {
+        let (sender, receiver) = mpsc::channel(capacity.max(1));
+        (Sender { schema: Arc::clone(&schema), rows: sender }, Self { schema, rows: Mutex::new(Some(receiver)) })
+    }
+}
+
+impl fmt::Debug for PushTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushTable").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Source for PushTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn bounded(&self) -> bool {
+        false
+    }
+
+    /// The program decides when there are rows; a pause of it means nothing for time.
+    fn live(&self) -> bool {
+        false
+    }
+
+    async fn splits(&self) -> Result<Splits> {
+        Ok(Splits { splits: vec!["push".into()], more_later: false })
+    }
+
+    async fn open(&self, _: &SplitId, _: Option<&Position>, request: &ReadRequest) -> Result<Box<dyn SplitReader>> {
+        let rows = self.rows.lock().map_err(|_| Error::internal("the table's lock is broken"))?.take();
+        let rows = rows.ok_or_else(|| {
+            Error::statement("this table is being read by another query already")
+                .with_hint("Rows that are pushed are taken in once. Register a table for each query, or use one statement set.")
+        })?;
+        Ok(Box::new(PushReader { rows, projection: request.projection.clone(), done: 0 }))
+    }
+}
+
+struct PushReader {
+    rows: mpsc::Receiver<RecordBatch>,
+    projection: Vec<usize>,
+    done: usize,
+}
+
+#[async_trait]
+impl SplitReader for PushReader {
+    async fn next(&mut self) -> Result<Option<Piece>> {
+        let Some(batch) = self.rows.recv().await else { return Ok(None) };
+        let batch = batch.project(&self.projection)?;
+        self.done += batch.num_rows();
+        let bytes = batch.columns().iter().map(|c| c.get_array_memory_size() as u64).sum();
+        Ok(Some(Piece { batch, rejected: vec![], position: self.done.to_string().into(), bytes, raw: None }))
+    }
+}
