@@ -19,11 +19,15 @@ pub mod event_time;
 pub mod exchange;
 pub mod expression;
 pub mod graph;
+pub mod ingest;
 pub mod operator;
 pub mod operators;
+pub mod split_watermarks;
 #[cfg(test)]
 mod testing;
 mod worker;
 
 pub use dataflow::{Config, Dataflow, EpochInput, EpochOutput, NodeRows, SourceFeed};
+pub use ingest::{Ingest, Taken};
 pub use operator::{Cx, LateRows, Operator, StateSize};
+pub use split_watermarks::SplitWatermarks;

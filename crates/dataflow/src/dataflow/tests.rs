@@ -97,7 +97,8 @@ fn rows_go_from_sources_to_sinks() {
         | n |
         +---+
         | 3 |
-        +---+"#]].assert_eq(&text.join("\n"));
+        +---+"#]]
+    .assert_eq(&text.join("\n"));
     assert_eq!((out.rows_in, out.rows_out), (4, 6));
     assert_eq!((dataflow.watermark(first), dataflow.watermark(second)), (Watermark(10), Watermark(10)));
 
