@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
 use arrow::compute::take_arrays;
 use tidemill_core::Result;
 
@@ -54,6 +54,16 @@ impl Table {
     pub fn merge(&mut self, segment: &Segment) -> Result<()> {
         self.groups.intern(&segment.keys, segment.rows, &mut self.ids)?;
         self.accumulators.merge(&segment.states, &self.ids, self.groups.len())
+    }
+
+    /// Without keys, makes the one group although there is no row: `COUNT(*)` over nothing is 0.
+    pub fn open_global(&mut self) -> Result<()> {
+        if !self.kernel.is_global() || !self.is_empty() {
+            return Ok(());
+        }
+        self.groups.open_global();
+        let none: Vec<ArrayRef> = self.kernel.state_fields().iter().map(|f| new_empty_array(f.data_type())).collect();
+        self.accumulators.merge(&none, &[], 1)
     }
 
     /// Takes everything out as partial states. The table has no groups afterwards, and can be used again.

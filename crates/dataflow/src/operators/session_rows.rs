@@ -191,7 +191,8 @@ impl Operator for SessionRows {
         }
         self.closing = closing;
         self.compact()?;
-        Ok(forwarded(&self.op.window, self.op.allowed_lateness, watermark))
+        let behind = self.op.window.gap().saturating_add(self.op.allowed_lateness);
+        Ok(forwarded(self.op.window.unit(), behind, watermark))
     }
 
     fn state(&self) -> StateSize {

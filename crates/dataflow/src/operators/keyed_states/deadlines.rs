@@ -41,12 +41,11 @@ impl Deadlines {
         while let Some(entry) = self.later.first_entry()
             && *entry.key() <= bucket
         {
-            let whole = *entry.key() < bucket || watermark == Watermark::MAX;
-            let mut entries = entry.remove();
-            if whole {
-                due.append(&mut entries);
-            } else {
-                self.now.extend(entries.into_iter().map(Reverse));
+            for one in entry.remove() {
+                match one.0 <= watermark.0 {
+                    true => due.push(one),
+                    false => self.now.push(Reverse(one)),
+                }
             }
         }
         self.reached = self.reached.max(bucket);

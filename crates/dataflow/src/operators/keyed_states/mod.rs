@@ -10,6 +10,8 @@ pub mod deadlines;
 pub mod dictionary;
 pub mod latest;
 pub mod segments;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use deadlines::Deadlines;
 pub use dictionary::KeyDictionary;

@@ -57,7 +57,6 @@ pub struct Segments {
 struct Segment {
     batch: u32,
     offset: u32,
-    rows: u32,
     live: u32,
 }
 
@@ -108,7 +107,7 @@ impl Segments {
             return Ok(u32::MAX);
         }
         let batch = self.add_batch(rows);
-        let segment = Segment { batch, offset: 0, rows: count as u32, live: count as u32 };
+        let segment = Segment { batch, offset: 0, live: count as u32 };
         let id = match self.free.pop() {
             Some(id) => {
                 self.segments[id as usize] = segment;

@@ -29,18 +29,15 @@ pub fn bound_columns(
     Ok([bounds_array(&start, &bound)?, bounds_array(&end, &bound)?, bounds_array(&time, &time_type)?])
 }
 
-/// The watermark to forward: no `window_time` that is put out later lies below it.
-///
-/// A session that comes out later ends after `watermark - gap` (and, where corrections are allowed, the lateness less), and
-/// its `window_time` is a millisecond before that.
-pub fn forwarded(window: &Window, lateness: Micros, watermark: Watermark) -> Watermark {
-    let behind = watermark.minus(window.gap().saturating_add(lateness));
-    match (behind, window.unit()) {
-        (Watermark::MIN | Watermark::MAX, _) => behind,
-        // Whole milliseconds only: the next end is at least one after this.
+/// The watermark to forward where every window that is put out later ends after `watermark - behind`, in whole `unit`s:
+/// no `window_time` of theirs, which is a millisecond before the end, lies below it.
+pub fn forwarded(unit: TimeUnit, behind: Micros, watermark: Watermark) -> Watermark {
+    match (watermark.minus(behind), unit) {
+        (end @ (Watermark::MIN | Watermark::MAX), _) => end,
+        // The next whole millisecond is at least one after this.
         (Watermark(t), TimeUnit::Second | TimeUnit::Millisecond) => {
             Watermark(t.div_euclid(WINDOW_TIME_BEFORE_END).saturating_mul(WINDOW_TIME_BEFORE_END).max(i64::MIN + 1))
         }
-        _ => behind.minus(WINDOW_TIME_BEFORE_END - 1),
+        (t, _) => t.minus(WINDOW_TIME_BEFORE_END - 1),
     }
 }

@@ -184,7 +184,7 @@ impl Operator for SessionMerge {
         }
         self.closing = closing;
         self.compact()?;
-        Ok(forwarded(&self.window, self.lateness, watermark))
+        Ok(forwarded(self.window.unit(), self.window.gap().saturating_add(self.lateness), watermark))
     }
 
     fn state(&self) -> StateSize {
