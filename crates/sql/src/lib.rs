@@ -3,5 +3,6 @@
 //! This crate parses and plans. It runs nothing, and knows neither the dataflow nor any connector.
 
 pub mod catalog;
-pub mod functions;
+pub mod lower;
+pub mod parser;
 pub mod windows;

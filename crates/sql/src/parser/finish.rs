@@ -1,0 +1,195 @@
+//! The last touches to a parsed query: forms that DataFusion would drop in silence or does not know are refused by name
+//! or written in a way that it knows.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, TableWithJoins, Value,
+    VisitMut, VisitorMut,
+};
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Span as TokenSpan};
+use tidemill_core::{Error, Result, Span};
+
+use super::dialect::Dialect;
+use super::forms::{TABLE_ARGUMENT, call, text};
+use super::source::place;
+
+/// The options of `/*+ OPTIONS(..) */`, by the place of the table's name that they stand behind.
+pub type Hints = HashMap<Location, (Vec<(String, String)>, Span)>;
+
+/// Finishes a query or an expression. Hints that belong to its tables are taken out of `hints`.
+pub fn finish(node: &mut impl VisitMut, hints: &mut Hints) -> Result<()> {
+    match node.visit(&mut Finish { hints }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(e) => Err(e),
+    }
+}
+
+/// `SELECT * FROM from`.
+pub fn select_all(from: Vec<TableWithJoins>) -> Query {
+    let mut query = Parser::new(&Dialect)
+        .try_with_sql("SELECT * FROM t")
+        .and_then(|mut p| p.parse_query())
+        .expect("this text is a query");
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.from = from;
+    }
+    *query
+}
+
+/// The options of a hint that [`finish`] attached to a table.
+pub fn hinted_options(with_hints: &[Expr]) -> Vec<(String, String)> {
+    let string = |e: &Expr| match e {
+        Expr::Value(v) => v.value.clone().into_string(),
+        _ => None,
+    };
+    let pair = |e: &Expr| match e {
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => Some((string(left)?, string(right)?)),
+        _ => None,
+    };
+    with_hints.iter().filter_map(pair).collect()
+}
+
+struct Finish<'h> {
+    hints: &'h mut Hints,
+}
+
+impl Finish<'_> {
+    /// The hint behind a name, as sqlparser's syntax tree holds hints.
+    fn hint_behind(&mut self, name: &Ident) -> Vec<Expr> {
+        let Some((options, _)) = self.hints.remove(&name.span.start) else { return vec![] };
+        let string = |s: String| Box::new(text(s, name.span));
+        options
+            .into_iter()
+            .map(|(k, v)| Expr::BinaryOp { left: string(k), op: BinaryOperator::Eq, right: string(v) })
+            .collect()
+    }
+}
+
+fn refuse(span: TokenSpan, what: &str) -> ControlFlow<Error> {
+    ControlFlow::Break(Error::unsupported(format!("{what} is not supported")).at(place(span)))
+}
+
+fn refuse_if(condition: bool, span: TokenSpan, what: &str) -> ControlFlow<Error> {
+    if condition { refuse(span, what) } else { ControlFlow::Continue(()) }
+}
+
+impl VisitorMut for Finish<'_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let span = query.span();
+        refuse_if(!query.locks.is_empty(), span, "FOR UPDATE")?;
+        refuse_if(query.for_clause.is_some(), span, "FOR XML or JSON")?;
+        if let Some(fetch) = query.fetch.take() {
+            refuse_if(fetch.with_ties || fetch.percent, span, "FETCH .. WITH TIES or PERCENT")?;
+            let rows = fetch.quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".into(), false).with_span(span)));
+            let offset = match query.limit_clause.take() {
+                None => None,
+                Some(LimitClause::LimitOffset { limit: None, offset, .. }) => offset,
+                Some(_) => return refuse(span, "LIMIT beside FETCH"),
+            };
+            query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(rows), offset, limit_by: vec![] });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        let span = select.select_token.0.span;
+        refuse_if(select.into.is_some(), span, "SELECT INTO")?;
+        refuse_if(!select.lateral_views.is_empty(), span, "LATERAL VIEW")?;
+        refuse_if(!select.connect_by.is_empty(), span, "CONNECT BY")?;
+        refuse_if(select.top.is_some(), span, "TOP")?;
+        let hive = !select.cluster_by.is_empty() || !select.distribute_by.is_empty() || !select.sort_by.is_empty();
+        refuse_if(hive, span, "CLUSTER BY, DISTRIBUTE BY or SORT BY")
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let span = factor.span();
+        match factor {
+            TableFactor::Table {
+                name, with_hints, version, with_ordinality, partitions, sample, index_hints, ..
+            } => {
+                let span = name.span();
+                refuse_if(version.is_some(), span, "FOR SYSTEM_TIME AS OF (a temporal or lookup join)")?;
+                refuse_if(sample.is_some(), span, "TABLESAMPLE")?;
+                refuse_if(!partitions.is_empty(), span, "PARTITION behind a table")?;
+                refuse_if(*with_ordinality, span, "WITH ORDINALITY")?;
+                refuse_if(!with_hints.is_empty() || !index_hints.is_empty(), span, "WITH (..) behind a table")?;
+                if let Some(ObjectNamePart::Identifier(last)) = name.0.last() {
+                    *with_hints = self.hint_behind(last);
+                }
+                ControlFlow::Continue(())
+            }
+            TableFactor::MatchRecognize { table, .. } => refuse(table.span(), "MATCH_RECOGNIZE"),
+            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => refuse(span, "PIVOT"),
+            TableFactor::Function { name, .. } => refuse(name.span(), "LATERAL with a table function"),
+            TableFactor::JsonTable { .. } | TableFactor::XmlTable { .. } | TableFactor::OpenJsonTable { .. } => {
+                refuse(span, "this table function")
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        if let Expr::Floor { field, .. } | Expr::Ceil { field, .. } = expr
+            && let CeilFloorKind::DateTimeField(unit) = &*field
+            && *unit != DateTimeField::NoDateTime
+        {
+            let (unit, span) = (text(unit.to_string(), expr.span()), expr.span());
+            let name = if matches!(expr, Expr::Floor { .. }) { "floor_time" } else { "ceil_time" };
+            if let Expr::Floor { expr: of, .. } | Expr::Ceil { expr: of, .. } = expr {
+                let of = std::mem::replace(of.as_mut(), Expr::Value(Value::Null.with_span(span)));
+                *expr = call(name, span, [of, unit]);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// After what is inside has been visited, since the hint makes a table of it that has been seen to already.
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        self.hint_in_argument(expr);
+        ControlFlow::Continue(())
+    }
+}
+
+impl Finish<'_> {
+    /// `TABLE t /*+ OPTIONS(..) */` as an argument becomes `TABLE (SELECT * FROM t ..)`, where the hint has its place.
+    fn hint_in_argument(&mut self, expr: &mut Expr) {
+        let Expr::Function(function) = expr else { return };
+        let FunctionArguments::List(list) = &mut function.args else { return };
+        if function.name.to_string() != TABLE_ARGUMENT {
+            return;
+        }
+        let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(table))) = list.args.first_mut() else { return };
+        let parts = match &*table {
+            Expr::Identifier(name) => vec![name.clone()],
+            Expr::CompoundIdentifier(parts) => parts.clone(),
+            _ => return,
+        };
+        let with_hints = parts.last().map(|last| self.hint_behind(last)).unwrap_or_default();
+        if !with_hints.is_empty() {
+            let relation = table_factor(ObjectName::from(parts), with_hints);
+            *table = Expr::Subquery(Box::new(select_all(vec![TableWithJoins { relation, joins: vec![] }])));
+        }
+    }
+}
+
+/// A table by its name.
+pub fn table_factor(name: ObjectName, with_hints: Vec<Expr>) -> TableFactor {
+    TableFactor::Table {
+        name,
+        alias: None,
+        args: None,
+        with_hints,
+        version: None,
+        with_ordinality: false,
+        partitions: vec![],
+        json_path: None,
+        sample: None,
+        index_hints: vec![],
+    }
+}

@@ -1,0 +1,30 @@
+//! The dialect: from text to statements.
+//!
+//! Everything stands on sqlparser's tokenizer and parser. Queries and expressions are sqlparser's own syntax tree;
+//! what Flink SQL adds to them ([`forms`], [`finish`]) becomes ordinary nodes of that tree, so that nothing after the
+//! parser knows it was there. Statements that sqlparser does not have ([`create_table`], [`script`]) are ours.
+//!
+//! Nothing here knows which tables or functions exist.
+
+pub mod complete;
+pub mod create_table;
+pub mod dialect;
+pub mod finish;
+pub mod forms;
+pub mod interval;
+pub mod script;
+pub mod source;
+pub mod statement;
+pub mod substitute;
+pub mod types;
+
+pub use complete::is_complete;
+pub use script::parse;
+pub use statement::{
+    ColumnDef, ColumnDefKind, CreateTable, CreateView, EmitClause, ExplainKind, Insert, LikeClause, Name, Select, Show,
+    Statement, StatementKind, WatermarkDef,
+};
+pub use substitute::substitute;
+
+#[cfg(test)]
+mod tests;

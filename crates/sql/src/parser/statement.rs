@@ -1,0 +1,283 @@
+//! What a statement says.
+
+use std::fmt;
+
+use datafusion::arrow::datatypes::DataType;
+use sqlparser::ast;
+use tidemill_core::{Micros, Span};
+
+/// A statement, the text it was, and where in the file it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// What it says.
+    pub kind: StatementKind,
+    /// Its text, from the first word to the last.
+    pub text: String,
+    /// Its first word.
+    pub span: Span,
+}
+
+/// What a statement says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StatementKind {
+    /// `CREATE TABLE`.
+    CreateTable(Box<CreateTable>),
+    /// `CREATE VIEW`.
+    CreateView(Box<CreateView>),
+    /// `DROP TABLE`, `DROP VIEW`.
+    Drop {
+        /// Of a view.
+        view: bool,
+        /// Which one.
+        name: Name,
+        /// No error if there is none.
+        if_exists: bool,
+    },
+    /// `INSERT INTO`.
+    Insert(Box<Insert>),
+    /// `EXECUTE STATEMENT SET BEGIN .. END`: inserts that are one dataflow.
+    StatementSet(Vec<Insert>),
+    /// A query.
+    Select(Box<Select>),
+    /// `SET`, alone: all settings that were set.
+    ShowSet,
+    /// `SET key = value`.
+    Set {
+        /// The setting.
+        key: Name,
+        /// Its new value.
+        value: String,
+    },
+    /// `RESET key`, or `RESET` for all.
+    Reset(Option<Name>),
+    /// `SHOW ..`.
+    Show(Show),
+    /// `DESCRIBE name`.
+    Describe(Name),
+    /// `EXPLAIN ..`.
+    Explain {
+        /// Which of its forms.
+        kind: ExplainKind,
+        /// What is explained: a query, an insert, or a set of them.
+        statement: Box<Statement>,
+    },
+}
+
+/// A name as written, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The name, without quotes. Parts are joined by dots.
+    pub value: String,
+    /// Its place.
+    pub span: Span,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.value)
+    }
+}
+
+/// `SHOW ..`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Show {
+    /// `SHOW TABLES`.
+    Tables,
+    /// `SHOW VIEWS`.
+    Views,
+    /// `SHOW FUNCTIONS`.
+    Functions,
+    /// `SHOW SETTINGS`.
+    Settings,
+    /// `SHOW COLUMNS FROM name`.
+    Columns(Name),
+    /// `SHOW CREATE TABLE name`, `SHOW CREATE VIEW name`.
+    Create(Name),
+}
+
+/// Which plan `EXPLAIN` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainKind {
+    /// The logical plan, the stream plan and the state.
+    Default,
+    /// The logical plan.
+    Logical,
+    /// The stream plan.
+    Stream,
+    /// What bounds the state of each operator.
+    State,
+    /// Who holds time back.
+    Watermark,
+}
+
+/// When a result is put out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EmitClause {
+    /// As suits the query.
+    #[default]
+    Default,
+    /// `EMIT ON WINDOW CLOSE`.
+    OnWindowClose,
+    /// `EMIT CHANGES [EVERY interval]`.
+    Changes {
+        /// The least time between two emissions.
+        every: Option<Micros>,
+    },
+}
+
+/// A query and when it emits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Select {
+    /// The query.
+    pub query: ast::Query,
+    /// `EMIT ..`.
+    pub emit: EmitClause,
+}
+
+/// `INSERT INTO target [(columns)] query`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Insert {
+    /// The table to write.
+    pub target: Name,
+    /// `/*+ OPTIONS(..) */` of the target.
+    pub options: Vec<(String, String)>,
+    /// The columns named; empty for all.
+    pub columns: Vec<Name>,
+    /// What is written.
+    pub query: ast::Query,
+    /// `EMIT ..`.
+    pub emit: EmitClause,
+    /// Its text.
+    pub text: String,
+    /// Its first word.
+    pub span: Span,
+}
+
+/// `CREATE VIEW name [(columns)] AS query`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateView {
+    /// The view.
+    pub name: Name,
+    /// Names for the columns of the query; empty to keep its own.
+    pub columns: Vec<Name>,
+    /// What it stands for.
+    pub query: ast::Query,
+    /// No error if there is one already.
+    pub if_not_exists: bool,
+    /// `OR REPLACE`.
+    pub or_replace: bool,
+}
+
+/// `CREATE TABLE`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateTable {
+    /// The table.
+    pub name: Name,
+    /// No error if there is one already.
+    pub if_not_exists: bool,
+    /// The columns; `None` where the statement has none, so that the connector is to find them.
+    pub columns: Option<Vec<ColumnDef>>,
+    /// `WATERMARK FOR`.
+    pub watermark: Option<WatermarkDef>,
+    /// `PRIMARY KEY`.
+    pub primary_key: Option<Vec<Name>>,
+    /// `PARTITIONED BY`.
+    pub partitioned_by: Vec<Name>,
+    /// `WITH (..)`.
+    pub options: Vec<(Name, String)>,
+    /// `LIKE other (..)`.
+    pub like: Option<LikeClause>,
+    /// `COMMENT`.
+    pub comment: Option<String>,
+}
+
+/// A column of `CREATE TABLE`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnDef {
+    /// Its name.
+    pub name: Name,
+    /// What it is.
+    pub kind: ColumnDefKind,
+    /// `COMMENT`.
+    pub comment: Option<String>,
+}
+
+/// What a column is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ColumnDefKind {
+    /// `name TYPE [NOT NULL]`.
+    Physical {
+        /// Its type.
+        data_type: DataType,
+        /// Not declared `NOT NULL`.
+        nullable: bool,
+    },
+    /// `name TYPE METADATA [FROM 'key'] [VIRTUAL]`.
+    Metadata {
+        /// Its type.
+        data_type: DataType,
+        /// Not declared `NOT NULL`.
+        nullable: bool,
+        /// The connector's name for it; the column's own where it is not given.
+        key: Option<String>,
+        /// Left out when the table is written.
+        is_virtual: bool,
+    },
+    /// `name AS expression`.
+    Computed {
+        /// The expression.
+        expr: ast::Expr,
+        /// Its text.
+        text: String,
+    },
+}
+
+/// `WATERMARK FOR column AS expression`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WatermarkDef {
+    /// The event-time column.
+    pub column: Name,
+    /// The watermark.
+    pub expr: ast::Expr,
+    /// Its text.
+    pub text: String,
+}
+
+/// `LIKE table ({INCLUDING | EXCLUDING | OVERWRITING} part, ..)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LikeClause {
+    /// The table to take after.
+    pub table: Name,
+    /// What to do with its parts, in the order written.
+    pub rules: Vec<(LikeRule, LikePart)>,
+}
+
+/// What `LIKE` does with a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LikeRule {
+    /// Taken; an error if the statement has the same.
+    Including,
+    /// Left out.
+    Excluding,
+    /// Taken, unless the statement has the same.
+    Overwriting,
+}
+
+/// A part of a table that `LIKE` can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LikePart {
+    /// Everything.
+    All,
+    /// Primary keys.
+    Constraints,
+    /// Computed columns.
+    Generated,
+    /// Metadata columns.
+    Metadata,
+    /// The options of `WITH`.
+    Options,
+    /// `PARTITIONED BY`.
+    Partitions,
+    /// `WATERMARK FOR`.
+    Watermarks,
+}
