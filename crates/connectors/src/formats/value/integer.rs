@@ -1,0 +1,93 @@
+//! Whole numbers: read with every overflow noticed, written by hand.
+
+use std::marker::PhantomData;
+
+use arrow::datatypes::ArrowPrimitiveType;
+
+use super::{Native, Scalar, decimal};
+
+/// Whole numbers of the width of `A`. A JSON number may also be written with a fraction of zeros or an exponent, as
+/// long as its value is whole (`1.0`, `1e3`); one that is not (`1.5`) is refused, never rounded.
+pub(crate) struct Integer<A>(PhantomData<fn() -> A>);
+
+impl<A> Integer<A> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<A> Scalar for Integer<A>
+where
+    A: ArrowPrimitiveType,
+    A::Native: TryFrom<i64> + TryFrom<i128>,
+{
+    type Arrow = A;
+
+    fn text(&self, text: &[u8]) -> Option<Native<Self>> {
+        let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+        if digits.is_empty() {
+            return None;
+        }
+        let magnitude = digits.iter().try_fold(0i128, |n, b| {
+            let d = b.wrapping_sub(b'0');
+            (d < 10).then_some(())?;
+            n.checked_mul(10)?.checked_add(i128::from(d))
+        })?;
+        A::Native::try_from(if text[0] == b'-' { -magnitude } else { magnitude }).ok()
+    }
+
+    fn number(&self, token: &[u8]) -> Option<Native<Self>> {
+        A::Native::try_from(decimal::exact(token)?).ok()
+    }
+
+    #[inline]
+    fn quick(&self, text: &[u8], pos: usize) -> Option<(Native<Self>, usize)> {
+        let negative = text[pos] == b'-';
+        let first = pos + usize::from(negative);
+        let mut at = first;
+        let mut n = 0i64;
+        loop {
+            let d = text[at].wrapping_sub(b'0');
+            if d > 9 {
+                break;
+            }
+            n = n.wrapping_mul(10).wrapping_add(i64::from(d));
+            at += 1;
+        }
+        let digits = at - first;
+        // Up to 18 digits cannot overflow. A leading zero is not a JSON number.
+        if digits == 0 || digits > 18 || (text[first] == b'0' && digits > 1) || matches!(text[at], b'.' | b'e' | b'E') {
+            return None;
+        }
+        Some((A::Native::try_from(if negative { -n } else { n }).ok()?, at))
+    }
+}
+
+/// Appends `n` in decimal.
+pub(crate) fn write(n: i128, out: &mut Vec<u8>) {
+    if n < 0 {
+        out.push(b'-');
+    }
+    write_digits(n.unsigned_abs(), 1, out);
+}
+
+/// Appends `n` with at least `width` digits.
+pub(crate) fn write_digits(n: u128, width: usize, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 40];
+    let mut at = digits.len();
+    // Division of 128 bits is slow, and almost every number is smaller.
+    let mut high = n;
+    while high > u128::from(u64::MAX) {
+        at -= 1;
+        digits[at] = b'0' + (high % 10) as u8;
+        high /= 10;
+    }
+    let mut low = high as u64;
+    while low > 0 {
+        at -= 1;
+        digits[at] = b'0' + (low % 10) as u8;
+        low /= 10;
+    }
+    at = at.min(digits.len() - width.clamp(1, digits.len()));
+    out.extend_from_slice(&digits[at..]);
+}
