@@ -240,8 +240,16 @@ impl Zone {
         match tz.offset_from_local_datetime(&local) {
             LocalResult::Single(o) => wall - seconds(o.fix()),
             LocalResult::Ambiguous(a, b) => (wall - seconds(a.fix())).max(wall - seconds(b.fix())),
-            // Skipped: the offset from before the change names the instant right after it.
-            LocalResult::None => wall - offset_at(tz, wall - 86_400_000_000).min(offset_at(tz, wall + 86_400_000_000)),
+            // Skipped: the first instant at which the clock shows more. So a later time on the wall is never over earlier.
+            LocalResult::None => {
+                let (before, after) = (offset_at(tz, wall - 86_400_000_000), offset_at(tz, wall + 86_400_000_000));
+                let (mut less, mut more) = (wall - before.max(after), wall - before.min(after));
+                while more - less > 1 {
+                    let middle = less + (more - less) / 2;
+                    *(if self.to_wall(middle) < wall { &mut less } else { &mut more }) = middle;
+                }
+                more
+            }
         }
     }
 }
@@ -345,7 +353,7 @@ mod tests {
         assert_eq!(berlin.to_instant(utc("2024-03-31T00:00:00Z")), utc("2024-03-30T23:00:00Z"));
         assert_eq!(berlin.to_instant(utc("2024-04-01T00:00:00Z")), utc("2024-03-31T22:00:00Z"));
         // 02:30 does not exist that day; it is over when the clock has jumped.
-        assert!(berlin.to_instant(utc("2024-03-31T02:30:00Z")) >= utc("2024-03-31T01:00:00Z"));
+        assert_eq!(berlin.to_instant(utc("2024-03-31T02:30:00Z")), utc("2024-03-31T01:00:00Z"));
         // 2024-10-27: 02:30 comes twice; it is over the second time.
         assert_eq!(berlin.to_instant(utc("2024-10-27T02:30:00Z")), utc("2024-10-27T01:30:00Z"));
         assert_eq!(berlin.to_wall(utc("2024-07-01T00:00:00Z")), utc("2024-07-01T02:00:00Z"));
