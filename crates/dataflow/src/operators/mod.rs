@@ -10,12 +10,15 @@ pub mod sink;
 pub mod source;
 pub mod union;
 pub mod unnest;
+pub mod updating_aggregate;
 pub mod values;
+pub mod window_aggregate;
 pub mod window_rows;
 
 use std::sync::Arc;
 
 use tidemill_core::{Error, Result};
+use tidemill_plan::op::RowWindow;
 use tidemill_plan::{Node, StreamOp, StreamPlan};
 
 use crate::graph::{Graph, Routing, StepId};
@@ -24,7 +27,10 @@ use crate::operator::Operator;
 /// Adds the steps of `node` to `graph`, above the steps that end its `inputs`. Returns the step whose output is the node's.
 pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Graph) -> Result<StepId> {
     let schema = Arc::clone(&node.edge.schema);
-    let _input_schema = node.inputs.first().map(|i| &plan.node(*i).edge.schema);
+    let one = || match (&node.inputs[..], inputs) {
+        ([from], [input]) => Ok((*input, &plan.node(*from).edge.schema)),
+        _ => Err(Error::internal(format!("{} with {} inputs", node.op.name(), inputs.len()))),
+    };
     match &node.op {
         StreamOp::Source(_) | StreamOp::Values(_) => {
             each(node, inputs, graph, move || source::Source::new(Arc::clone(&schema)))
@@ -47,8 +53,22 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             let window = window.clone();
             each(node, inputs, graph, move || window_rows::WindowRows::new(window.clone(), Arc::clone(&schema)))
         }
-        StreamOp::SessionRows(_) | StreamOp::WindowAggregate(_) | StreamOp::UpdatingAggregate(_) => {
-            Err(Error::internal(format!("{} is not built yet", node.op.name())))
+        StreamOp::SessionRows(op) => {
+            let (input, input_schema) = one()?;
+            session_rows::build(op, node, input, input_schema, graph)
+        }
+        StreamOp::WindowAggregate(op) => {
+            let (input, input_schema) = one()?;
+            match &op.window {
+                RowWindow::ByTime(window) if window.is_session() => {
+                    session_aggregate::build(op, node, input, input_schema, graph)
+                }
+                _ => window_aggregate::build(op, node, input, input_schema, graph),
+            }
+        }
+        StreamOp::UpdatingAggregate(op) => {
+            let (input, input_schema) = one()?;
+            updating_aggregate::build(op, node, input, input_schema, graph)
         }
         StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
     }
