@@ -1,0 +1,31 @@
+//! When a query puts out its result, as asked for by `EMIT`.
+
+use datafusion::logical_expr::LogicalPlan;
+use tidemill_core::Micros;
+
+/// `EMIT ..`, or its absence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Emission {
+    /// Nothing was said: windows when they close, everything else with each change.
+    #[default]
+    Default,
+    /// `EMIT ON WINDOW CLOSE`.
+    OnWindowClose,
+    /// `EMIT CHANGES [EVERY ..]`.
+    Changes {
+        /// The least time between two emissions; 0 for every epoch.
+        every: Micros,
+    },
+}
+
+impl Emission {
+    /// What is left of it below `plan`: it speaks of the first aggregation from the top, and of nothing where there is
+    /// none, so that such sub-plans are shared whatever was asked for.
+    pub(super) fn for_plan(self, plan: &LogicalPlan) -> Self {
+        if reaches_aggregate(plan) { self } else { Self::Default }
+    }
+}
+
+fn reaches_aggregate(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Aggregate(_)) || plan.inputs().into_iter().any(reaches_aggregate)
+}

@@ -1,0 +1,203 @@
+//! The way of a plan: every query of a file is added, then all are lowered into one stream plan.
+
+use std::collections::HashMap;
+
+use datafusion::execution::SessionState;
+use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::{Distinct, LogicalPlan};
+use tidemill_core::{EpochClock, Micros, Result, Span};
+use tidemill_plan::op::SinkTarget;
+use tidemill_plan::window::{Window, Zone};
+use tidemill_plan::{NodeId, StreamPlan};
+
+use super::bounded::{is_bounded, unbounded_tables};
+use super::emission::Emission;
+use super::refusal::{Lower, NoForm, Refusal, no_form, over_changes};
+use super::relation::Relation;
+use super::sink;
+use super::source::Sources;
+use super::warnings::warnings;
+use crate::windows::WindowNode;
+
+/// What a session says about how queries are lowered.
+#[derive(Debug, Clone)]
+pub struct LowerOptions {
+    /// How long a closed window may still be corrected.
+    pub allowed_lateness: Micros,
+    /// The session's time zone.
+    pub zone: Zone,
+    /// What becomes of a query whose state grows for ever.
+    pub unbounded_state: UnboundedState,
+}
+
+impl Default for LowerOptions {
+    fn default() -> Self {
+        Self { allowed_lateness: 0, zone: Zone::Utc, unbounded_state: UnboundedState::Warn }
+    }
+}
+
+/// `'state.unbounded'`: what becomes of a query whose state grows for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnboundedState {
+    /// It runs, and nothing is said.
+    Allow,
+    /// It runs, with a warning that names a remedy.
+    #[default]
+    Warn,
+    /// It is an error.
+    Reject,
+}
+
+impl From<&str> for UnboundedState {
+    /// From the value of the setting, which knows these words only.
+    fn from(word: &str) -> Self {
+        match word {
+            "allow" => Self::Allow,
+            "reject" => Self::Reject,
+            _ => Self::Warn,
+        }
+    }
+}
+
+/// Lowers the queries of a file. Add them all, then [`finish`](Self::finish).
+pub struct Lowering<'a> {
+    pub(super) state: &'a SessionState,
+    pub(super) props: ExecutionProps,
+    pub(super) options: LowerOptions,
+    pub(super) plan: StreamPlan,
+    pub(super) sources: Sources,
+    /// The rows of a window function, by where they come from, so that two readers share them.
+    pub(super) attached: HashMap<(NodeId, Window, Vec<usize>), NodeId>,
+    /// The sinks that collect a node's columns for a batch run.
+    pub(super) collected: HashMap<(NodeId, Vec<usize>), NodeId>,
+    /// What was lowered before.
+    done: HashMap<(LogicalPlan, Emission), Result<Relation, NoForm>>,
+    queries: Vec<Query>,
+    /// Whether the query being lowered ends by itself, so that a batch run may answer any part of it.
+    pub(super) bounded: bool,
+}
+
+struct Query {
+    plan: LogicalPlan,
+    emission: Emission,
+    target: SinkTarget,
+    span: Option<Span>,
+}
+
+impl<'a> Lowering<'a> {
+    /// With the functions and settings of `state`. `clock` is what the session's functions read the time from.
+    pub fn new(state: &'a SessionState, clock: EpochClock, options: LowerOptions) -> Self {
+        let mut props = state.execution_props().clone();
+        // Functions of the clock read it in each epoch; a start time would freeze them.
+        props.query_execution_start_time = None;
+        props.config_options = Some(state.config_options().clone());
+        Self {
+            state,
+            props,
+            options,
+            plan: StreamPlan::new(clock),
+            sources: Sources::default(),
+            attached: HashMap::new(),
+            collected: HashMap::new(),
+            done: HashMap::new(),
+            queries: vec![],
+            bounded: false,
+        }
+    }
+
+    /// Adds a query: an optimised plan, when its result is put out, and who takes it. `span` is the query's place in the
+    /// text, for errors.
+    pub fn add_plan(&mut self, plan: LogicalPlan, emission: Emission, target: SinkTarget, span: Option<Span>) {
+        self.queries.push(Query { plan, emission, target, span });
+    }
+
+    /// Lowers all queries into one dataflow, with its sinks in the order of the queries; and what should be said before it
+    /// starts, a sentence each. An error names what cannot be run, and its query's place.
+    pub fn finish(mut self) -> Result<(StreamPlan, Vec<String>)> {
+        let queries = std::mem::take(&mut self.queries);
+        for query in &queries {
+            self.sources.want(&query.plan)?;
+        }
+        let mut sinks = vec![];
+        for query in queries {
+            let span = query.span;
+            let sink = self.query(query).map_err(|e| match span {
+                Some(span) => e.at(span),
+                None => e,
+            })?;
+            sinks.push(sink);
+        }
+        let plan = sink::reachable(&self.plan, &sinks);
+        let warnings = warnings(&plan, self.options.unbounded_state)?;
+        Ok((plan, warnings))
+    }
+
+    fn query(&mut self, query: Query) -> Result<NodeId> {
+        self.bounded = is_bounded(&query.plan, &self.sources);
+        let lowered = match self.relation(&query.plan, query.emission) {
+            Err(Refusal::NoForm(_)) if self.bounded => self.at_end(&query.plan),
+            other => other,
+        };
+        let sink = lowered.and_then(|r| self.sink(r, query.plan.schema(), query.target));
+        sink.map_err(|refusal| match refusal {
+            Refusal::Error(e) => e,
+            Refusal::NoForm(no_form) => no_form.over(&unbounded_tables(&query.plan)),
+        })
+    }
+
+    /// Lowers `plan`, or finds what was lowered before.
+    pub(super) fn relation(&mut self, plan: &LogicalPlan, emission: Emission) -> Lower<Relation> {
+        match self.incremental(plan, emission.for_plan(plan)) {
+            // In a query that goes on, a part that ends may still be answered by a batch run.
+            Err(Refusal::NoForm(_)) if !self.bounded && is_bounded(plan, &self.sources) => self.at_end(plan),
+            other => other,
+        }
+    }
+
+    fn incremental(&mut self, plan: &LogicalPlan, emission: Emission) -> Lower<Relation> {
+        let key = (plan.clone(), emission);
+        if self.sources.plans_tell_tables_apart()
+            && let Some(done) = self.done.get(&key)
+        {
+            return done.clone().map_err(Refusal::NoForm);
+        }
+        let lowered = self.node(plan, emission);
+        match &lowered {
+            Ok(relation) => drop(self.done.insert(key, Ok(relation.clone()))),
+            Err(Refusal::NoForm(no_form)) => drop(self.done.insert(key, Err(no_form.clone()))),
+            Err(Refusal::Error(_)) => {}
+        }
+        lowered
+    }
+
+    /// Every kind of node that has an incremental form.
+    fn node(&mut self, plan: &LogicalPlan, emission: Emission) -> Lower<Relation> {
+        match plan {
+            LogicalPlan::TableScan(scan) => self.scan(scan),
+            LogicalPlan::Filter(filter) => self.filter(filter, emission),
+            LogicalPlan::Projection(projection) => self.projection(projection, emission),
+            LogicalPlan::SubqueryAlias(alias) => self.relation(&alias.input, emission),
+            // Where rows are processed is for the dataflow to say.
+            LogicalPlan::Repartition(repartition) => self.relation(&repartition.input, emission),
+            LogicalPlan::Union(union) => self.union(union, emission),
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest, emission),
+            LogicalPlan::Values(values) => self.values(values),
+            LogicalPlan::EmptyRelation(empty) => self.empty(empty),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, emission),
+            LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input, emission),
+            LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref::<WindowNode>() {
+                Some(window) => self.window(window),
+                None => Err(no_form(plan)),
+            },
+            other => Err(no_form(other)),
+        }
+    }
+
+    /// Refuses a relation whose rows may be taken back; `what` cannot follow that.
+    pub(super) fn append_only(&self, relation: &Relation, what: &'static str) -> Lower<()> {
+        match self.plan.node(relation.node).edge.changes {
+            tidemill_core::ChangeMode::Append => Ok(()),
+            _ => Err(over_changes(what)),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Why a node could not be lowered.
+
+use datafusion::common::DataFusionError;
+use datafusion::logical_expr::{JoinType, LogicalPlan};
+use tidemill_core::Error;
+
+/// Either there is no incremental form, so that a batch run at the end may answer, or the query is wrong.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The node is right SQL without an incremental form.
+    NoForm(NoForm),
+    /// Nothing can answer this.
+    Error(Error),
+}
+
+/// A construct without an incremental form, in SQL's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NoForm {
+    /// What it is, as the beginning of a sentence: `ORDER BY`, `a join`.
+    pub(super) what: &'static str,
+    /// What to do instead.
+    pub(super) hint: &'static str,
+}
+
+/// A lowered something, or why not.
+pub(super) type Lower<T> = Result<T, Refusal>;
+
+impl NoForm {
+    /// The error over tables that do not end.
+    pub(super) fn over(&self, unbounded: &[String]) -> Error {
+        let tables = match unbounded {
+            [] => "an unbounded table".to_string(),
+            [one] => format!("the unbounded table '{one}'"),
+            [many @ .., last] => {
+                let many: Vec<_> = many.iter().map(|n| format!("'{n}'")).collect();
+                format!("the unbounded tables {} and '{last}'", many.join(", "))
+            }
+        };
+        Error::unsupported(format!("{} over {tables} is not supported yet", self.what)).with_hint(self.hint)
+    }
+}
+
+const BOUND_IT: &str = "It runs over tables that end, or over the result of windows that were written to such a table.";
+
+/// What `plan` is called where it has no incremental form.
+pub(super) fn no_form(plan: &LogicalPlan) -> Refusal {
+    let (what, hint) = match plan {
+        LogicalPlan::Sort(_) => {
+            ("ORDER BY", "A stream has no last row to sort up to. Leave ORDER BY out, or read tables that end.")
+        }
+        LogicalPlan::Limit(_) => ("LIMIT", "Leave LIMIT out and stop the query when you have seen enough."),
+        LogicalPlan::TableScan(_) => ("LIMIT", "Leave LIMIT out and stop the query when you have seen enough."),
+        LogicalPlan::Join(join) => (
+            match join.join_type {
+                JoinType::LeftSemi | JoinType::RightSemi | JoinType::LeftMark | JoinType::RightMark => {
+                    "a semi-join (IN, EXISTS, INTERSECT)"
+                }
+                JoinType::LeftAnti | JoinType::RightAnti => "an anti-join (NOT IN, NOT EXISTS, EXCEPT)",
+                _ => "a join",
+            },
+            BOUND_IT,
+        ),
+        LogicalPlan::Window(_) => ("a function with OVER", BOUND_IT),
+        LogicalPlan::Distinct(_) => ("DISTINCT ON", BOUND_IT),
+        LogicalPlan::RecursiveQuery(_) => ("WITH RECURSIVE", BOUND_IT),
+        LogicalPlan::Subquery(_) => SUBQUERY,
+        LogicalPlan::Unnest(_) => ("an UNNEST of this shape", BOUND_IT),
+        _ => ("this kind of query", BOUND_IT),
+    };
+    Refusal::NoForm(NoForm { what, hint })
+}
+
+const SUBQUERY: (&str, &str) = ("a subquery within an expression", BOUND_IT);
+
+/// An expression holds a query of its own.
+pub(super) fn subquery() -> Refusal {
+    Refusal::NoForm(NoForm { what: SUBQUERY.0, hint: SUBQUERY.1 })
+}
+
+/// Rows that were put out may be taken back, and what reads them cannot follow that.
+pub(super) fn over_changes(what: &'static str) -> Refusal {
+    Refusal::NoForm(NoForm {
+        what,
+        hint: "Its input is itself updated by a GROUP BY without a window, by EMIT CHANGES or by allowed lateness. Group by a window there.",
+    })
+}
+
+impl From<Error> for Refusal {
+    fn from(e: Error) -> Self {
+        Self::Error(e)
+    }
+}
+
+impl From<DataFusionError> for Refusal {
+    fn from(e: DataFusionError) -> Self {
+        Self::Error(planning(e))
+    }
+}
+
+/// What DataFusion says about an expression or a plan, as an error of ours.
+pub(crate) fn planning(e: DataFusionError) -> Error {
+    let message = e.strip_backtrace();
+    match e.find_root() {
+        DataFusionError::NotImplemented(text) => Error::unsupported(text.clone()),
+        DataFusionError::Plan(text) => Error::statement(text.clone()),
+        DataFusionError::Internal(text) => Error::internal(text.clone()),
+        _ => Error::statement(message),
+    }
+    .caused_by(e)
+}
