@@ -10,18 +10,19 @@ mod tests;
 use std::sync::Arc;
 
 use tidemill_core::{Delta, Error, Micros, Result, Watermark};
-use tidemill_plan::op::{Emit, SourceInput};
+use tidemill_plan::op::SourceInput;
 use tidemill_plan::{NodeId, StreamOp, StreamPlan};
 
 use crate::contract::Checked;
 use crate::crew::Crew;
-use crate::graph::{Graph, Routing, StepId};
+use crate::graph::{Graph, StepId};
+use crate::layout::{Layout, layout};
 use crate::operator::{LateRows, StateSize};
 use crate::operators::{self, values};
-use crate::worker::{Input, Layout, Reader, Route, StepLayout, Worker};
+use crate::worker::Worker;
 
-/// From so many waiting rows on, a stage runs on all workers at once; below, waking a thread costs more than it saves.
-const PARALLEL_ROWS: usize = 4_096;
+/// From so many waiting rows on, a stage runs on all workers at once; below, handing them over costs more than it saves.
+const PARALLEL_ROWS: usize = 2_048;
 
 /// A worker is given at least so many rows of a source, if there are as many.
 const ROWS_PER_WORKER: usize = 1_024;
@@ -89,7 +90,7 @@ pub struct NodeRows {
 pub struct Dataflow {
     plan: Arc<StreamPlan>,
     layout: Arc<Layout>,
-    workers: Vec<Box<Worker>>,
+    workers: Vec<Worker>,
     crew: Option<Crew>,
     /// The first and the last step of each node.
     steps_of: Vec<(usize, usize)>,
@@ -295,12 +296,12 @@ impl Dataflow {
     }
 }
 
-fn least(workers: &[Box<Worker>], of: impl Fn(&Worker) -> Watermark) -> Watermark {
-    workers.iter().map(|w| of(w)).min().unwrap_or(Watermark::MIN)
+fn least(workers: &[Worker], of: impl Fn(&Worker) -> Watermark) -> Watermark {
+    workers.iter().map(of).min().unwrap_or(Watermark::MIN)
 }
 
 /// The instances of all steps for one worker.
-fn worker(plan: &StreamPlan, graph: &Graph, steps_of: &[(usize, usize)], check: bool) -> Result<Box<Worker>> {
+fn worker(plan: &StreamPlan, graph: &Graph, steps_of: &[(usize, usize)], check: bool) -> Result<Worker> {
     let operators = graph.steps.iter().enumerate().map(|(index, step)| {
         let operator = (step.make)()?;
         if !check {
@@ -309,55 +310,7 @@ fn worker(plan: &StreamPlan, graph: &Graph, steps_of: &[(usize, usize)], check: 
         let edge = (steps_of[step.node.0].1 == index).then(|| plan.node(step.node).edge.clone());
         Ok(Box::new(Checked::new(operator, step.name, step.node, edge)) as _)
     });
-    Ok(Box::new(Worker::new(operators.collect::<Result<_>>()?)))
-}
-
-/// Cuts the graph into stages: a new one wherever rows are routed.
-fn layout(plan: &StreamPlan, graph: &Graph) -> Layout {
-    let alone = graph.workers == 1;
-    let mut stage_of: Vec<usize> = vec![];
-    let mut steps: Vec<StepLayout> = vec![];
-    for (index, step) in graph.steps.iter().enumerate() {
-        let op = &plan.node(step.node).op;
-        let mut stage = 0;
-        let mut inputs = vec![];
-        for (port, (from, routing)) in step.inputs.iter().enumerate() {
-            let route = match routing {
-                _ if alone => Route::Stay,
-                Routing::Stay => Route::Stay,
-                Routing::ByKey(keys) => Route::ByKey(keys.clone()),
-                Routing::ToOne => Route::ToOne,
-            };
-            let routed = !matches!(route, Route::Stay);
-            stage = stage.max(stage_of[from.0] + usize::from(routed));
-            inputs.push(Input { step: from.0, routed });
-            steps[from.0].readers.push(Reader { step: index, port, route });
-        }
-        stage_of.push(stage);
-        let sink = matches!(op, StreamOp::Sink(_));
-        steps.push(StepLayout {
-            name: step.name,
-            node: step.node,
-            inputs,
-            readers: vec![],
-            sink,
-            always: needs_every_epoch(op),
-        });
-    }
-    let mut stages = vec![vec![]; stage_of.iter().max().map_or(0, |last| last + 1)];
-    for (step, stage) in stage_of.into_iter().enumerate() {
-        stages[stage].push(step);
-    }
-    Layout { steps, stages, workers: graph.workers }
-}
-
-/// Whether an operator may have something to say though it has no rows and its watermark stands still: the clock moves.
-fn needs_every_epoch(op: &StreamOp) -> bool {
-    match op {
-        StreamOp::ProcessingTime => true,
-        StreamOp::UpdatingAggregate(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
-        _ => false,
-    }
+    Ok(Worker::new(operators.collect::<Result<_>>()?))
 }
 
 fn timed_sources(plan: &StreamPlan) -> Vec<NodeId> {

@@ -20,6 +20,7 @@ pub mod exchange;
 pub mod expression;
 pub mod graph;
 pub mod ingest;
+mod layout;
 pub mod operator;
 pub mod operators;
 pub mod split_watermarks;

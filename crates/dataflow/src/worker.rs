@@ -11,50 +11,8 @@ use tidemill_core::{Delta, Error, Micros, Result, Watermark};
 use tidemill_plan::NodeId;
 
 use crate::exchange::Exchange;
+use crate::layout::{Input, Layout, Reader, Route, StepLayout};
 use crate::operator::{Cx, LateRows, Operator};
-
-/// Everything about the steps that all workers share.
-#[derive(Debug)]
-pub(crate) struct Layout {
-    pub(crate) steps: Vec<StepLayout>,
-    /// The steps of each stage, inputs first.
-    pub(crate) stages: Vec<Vec<usize>>,
-    pub(crate) workers: usize,
-}
-
-/// How a step stands among the others.
-#[derive(Debug)]
-pub(crate) struct StepLayout {
-    pub(crate) name: &'static str,
-    pub(crate) node: NodeId,
-    pub(crate) inputs: Vec<Input>,
-    pub(crate) readers: Vec<Reader>,
-    /// Whether what it puts out leaves the dataflow.
-    pub(crate) sink: bool,
-    /// Whether it runs in every epoch: time goes on without rows.
-    pub(crate) always: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct Input {
-    pub(crate) step: usize,
-    /// Whether rows come from all workers: then the watermark is the least of theirs.
-    pub(crate) routed: bool,
-}
-
-#[derive(Debug)]
-pub(crate) struct Reader {
-    pub(crate) step: usize,
-    pub(crate) port: usize,
-    pub(crate) route: Route,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Route {
-    Stay,
-    ByKey(Vec<usize>),
-    ToOne,
-}
 
 /// A worker's instance of a step.
 pub(crate) struct Slot {

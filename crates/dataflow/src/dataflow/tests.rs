@@ -10,6 +10,7 @@ use tidemill_plan::graph::Edge;
 use tidemill_plan::op::{OnError, SinkOp, SinkTarget, SourceOp};
 
 use super::*;
+use crate::graph::Routing;
 use crate::operator::{Cx, Operator};
 use crate::testing::picture;
 
