@@ -159,6 +159,11 @@ impl EpochClock {
     pub fn watermark(&self) -> Watermark {
         Watermark(self.0.watermark.load(Ordering::Relaxed))
     }
+
+    /// Whether both are handles to the same readings.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 #[cfg(test)]
