@@ -95,3 +95,38 @@ pub(crate) fn rows(batch: &RecordBatch) -> String {
 pub(crate) fn columns(schema: &Schema) -> String {
     schema.fields().iter().map(|f| format!("{} {}\n", f.name(), f.data_type())).collect()
 }
+
+/// Numbers that only look random: the same seed, the same test.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Below `n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n.max(1) as u64) as usize
+    }
+
+    /// True once in `n` times.
+    pub(crate) fn once_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.below(from.len())]
+    }
+}
+
+/// How many cases a randomised test runs: `TIDEMILL_FUZZ_CASES`, or `few`.
+pub(crate) fn cases(few: u64) -> u64 {
+    std::env::var("TIDEMILL_FUZZ_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(few)
+}

@@ -12,6 +12,8 @@ mod infer;
 mod records;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use arrow::datatypes::SchemaRef;

@@ -91,8 +91,10 @@ impl Dialect {
             next = needle.find(bytes, next);
             match bytes.get(next) {
                 Some(b) if Some(*b) == self.escape => {
-                    escaped = true;
-                    next = (next + 2).min(bytes.len());
+                    // Nothing but quotes keeps a newline from ending the record.
+                    let before_newline = bytes.get(next + 1) == Some(&b'\n');
+                    escaped |= !before_newline;
+                    next = if before_newline { next + 1 } else { (next + 2).min(bytes.len()) };
                 }
                 other => {
                     let last = other.is_none_or(|b| *b == b'\n');

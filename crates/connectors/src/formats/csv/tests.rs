@@ -152,7 +152,7 @@ fn every_character_can_be_another() {
     check(
         &[("csv.escape-character", "\\"), ("csv.field-delimiter", "|")],
         "s string, t string",
-        "a\\|b|\"x\\\"y\"\n\\||z\\\nw\n\"\"\"\"|b\n",
+        "a\\|b|\"x\\\"y\"\n\\||\"z\\\nw\"\n\"\"\"\"|b\n",
         expect![[r#"
             a|b | x"y
             | | z\nw
