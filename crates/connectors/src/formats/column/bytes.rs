@@ -27,7 +27,7 @@ impl Runs {
         Self { keep, data: vec![], offsets: vec![0], nulls: NullBufferBuilder::new(0) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, value: &[u8]) {
         if self.keep {
             self.data.extend_from_slice(value);
@@ -36,7 +36,7 @@ impl Runs {
     }
 
     /// Ends the value whose bytes are in `data` already.
-    #[inline]
+    #[inline(always)]
     fn end(&mut self) {
         // A block is below 2 GB, and no value is longer than its text.
         self.offsets.push(self.data.len() as i32);

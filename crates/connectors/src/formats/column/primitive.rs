@@ -27,7 +27,7 @@ impl<S: Scalar> Primitive<S> {
         Self { scalar, data_type: data_type.clone(), keep, values: vec![], nulls: NullBufferBuilder::new(0) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, value: Native<S>) {
         if self.keep {
             self.values.push(value);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tidemill_core::Result;
 use tidemill_core::format::{Decoded, Decoder, Origin};
 
-use super::records::{BYTE_ORDER_MARK, Dialect, Place, columns_of};
+use super::records::{BYTE_ORDER_MARK, Dialect, Ends, Place, columns_of};
 use crate::formats::column::{self, Column};
 use crate::formats::fault::{Fault, Read};
 use crate::formats::lines::{Records, without_carriage_return};
@@ -74,13 +74,14 @@ impl CsvDecoder {
 
     /// Reads the record at `start` as row `row`: the position after it, and what is wrong with it.
     #[inline]
-    fn record(&mut self, bytes: &[u8], start: usize, row: usize) -> (usize, Read<()>) {
+    fn record(&mut self, bytes: &[u8], start: usize, row: usize, ends: &mut Ends) -> (usize, Read<()>) {
         let mut read = Ok(());
         let mut count = 0;
         let mut pos = start;
         loop {
-            let Some(place) = self.dialect.field(bytes, pos) else {
+            let Some(place) = self.dialect.field(bytes, pos, ends) else {
                 let line = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |i| start + i);
+                ends.go_to(bytes, line + 1);
                 return (line, Err(Fault::syntax("not valid CSV: the quotes of a field are broken")));
             };
             if read.is_ok()
@@ -159,13 +160,15 @@ impl Decoder for CsvDecoder {
         } else {
             self.set_head(&origin.head);
         }
+        let mut ends = self.dialect.ends(block, start);
         while start < block.len() {
             if self.dialect.skips(block, start) {
                 start = memchr::memchr(b'\n', &block[start..]).map_or(block.len(), |i| start + i + 1);
+                ends.go_to(block, start);
                 continue;
             }
             let row = records.rows();
-            let (end, mut read) = self.record(block, start, row);
+            let (end, mut read) = self.record(block, start, row, &mut ends);
             if !all_utf8 && simdutf8::basic::from_utf8(&block[start..end]).is_err() {
                 read = Err(Fault::syntax("not valid UTF-8"));
             }

@@ -36,8 +36,9 @@ pub(super) fn infer(sample: &[u8], dialect: &Dialect) -> Result<SchemaRef> {
             pos = next;
             continue;
         }
+        let mut ends = dialect.ends(sample, pos);
         for shape in 0.. {
-            let Some(place) = dialect.field(sample, pos) else {
+            let Some(place) = dialect.field(sample, pos, &mut ends) else {
                 pos = next;
                 break;
             };

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use arrow::datatypes::{Schema, SchemaRef};
 
-use crate::formats::value::needle::Needle;
+use crate::formats::value::needle::{Marks, Needle};
 
 /// The longest field in quotes.
 pub(super) const MOST_QUOTED: usize = 1 << 20;
@@ -65,6 +65,9 @@ impl Place {
     }
 }
 
+/// Where fields may end: at delimiters, newlines and escapes.
+pub(super) type Ends = Marks<3>;
+
 /// What stands at a quote that opens a field.
 enum Quoted {
     /// Its closing quote, and whether there are quotes or escapes to resolve.
@@ -78,30 +81,35 @@ enum Quoted {
 }
 
 impl Dialect {
-    /// The field at `pos`; `None` if its quotes are broken. The end of `bytes` is the end of the record.
+    /// Where fields may end, from `at` on.
     #[inline]
-    pub(super) fn field(&self, bytes: &[u8], pos: usize) -> Option<Place> {
+    pub(super) fn ends(&self, bytes: &[u8], at: usize) -> Ends {
+        Marks::new(Needle::new([self.delimiter, b'\n', self.escape.unwrap_or(b'\n')]), bytes, at)
+    }
+
+    /// The field at `pos`; `None` if its quotes are broken. The end of `bytes` is the end of the record. `ends` is at `pos`
+    /// too, and goes on to the next field.
+    #[inline]
+    pub(super) fn field(&self, bytes: &[u8], pos: usize, ends: &mut Ends) -> Option<Place> {
         if self.quote.is_some() && bytes.get(pos).copied() == self.quote {
-            return self.quoted_field(bytes, pos);
+            let place = self.quoted_field(bytes, pos)?;
+            ends.go_to(bytes, place.next + 1);
+            return Some(place);
         }
-        let mut next = pos;
         let mut escaped = false;
-        let needle = Needle::new([self.delimiter, b'\n', self.escape.unwrap_or(b'\n')]);
         loop {
-            next = needle.find(bytes, next);
-            match bytes.get(next) {
-                Some(b) if Some(*b) == self.escape => {
-                    // Nothing but quotes keeps a newline from ending the record.
-                    let before_newline = bytes.get(next + 1) == Some(&b'\n');
-                    escaped |= !before_newline;
-                    next = if before_newline { next + 1 } else { (next + 2).min(bytes.len()) };
-                }
-                other => {
-                    let last = other.is_none_or(|b| *b == b'\n');
-                    let end = if last && next > pos && bytes[next - 1] == b'\r' { next - 1 } else { next };
-                    return Some(Place { start: pos, end, next, quoted: false, escaped });
-                }
+            let next = ends.next(bytes);
+            let found = bytes.get(next);
+            if found.is_some() && found.copied() == self.escape {
+                // Nothing but quotes keeps a newline from ending the record.
+                let before_newline = bytes.get(next + 1) == Some(&b'\n');
+                escaped |= !before_newline;
+                ends.go_to(bytes, if before_newline { next + 1 } else { next + 2 });
+                continue;
             }
+            let last = found.is_none_or(|b| *b == b'\n');
+            let end = if last && next > pos && bytes[next - 1] == b'\r' { next - 1 } else { next };
+            return Some(Place { start: pos, end, next, quoted: false, escaped });
         }
     }
 
@@ -196,6 +204,7 @@ impl Dialect {
                 continue;
             }
             let mut pos = record;
+            let mut ends = self.ends(bytes, record);
             loop {
                 if self.quote.is_some()
                     && bytes.get(pos).copied() == self.quote
@@ -203,7 +212,7 @@ impl Dialect {
                 {
                     return record;
                 }
-                match (self.field(bytes, pos), line) {
+                match (self.field(bytes, pos, &mut ends), line) {
                     (Some(place), _) if place.next >= bytes.len() => return record,
                     (Some(place), _) if bytes[place.next] == b'\n' => {
                         record = place.next + 1;
@@ -266,8 +275,9 @@ impl Dialect {
                 return First::None;
             }
             let mut names = vec![];
+            let mut ends = self.ends(bytes, pos);
             loop {
-                let Some(place) = self.field(bytes, pos) else { return First::Broken };
+                let Some(place) = self.field(bytes, pos, &mut ends) else { return First::Broken };
                 names.push(String::from_utf8_lossy(&place.text(bytes, self)).trim().to_owned());
                 pos = (place.next + 1).min(bytes.len());
                 if bytes.get(place.next).is_none_or(|b| *b == b'\n') {

@@ -36,8 +36,11 @@ impl<'a> Text<'a> {
     /// The position of the next byte that is not white space.
     #[inline]
     pub(crate) fn space(&self, mut pos: usize) -> usize {
-        while matches!(self.bytes[pos], b' ' | b'\t' | b'\r') {
-            pos += 1;
+        // Nearly always there is none.
+        if self.bytes[pos] <= b' ' {
+            while matches!(self.bytes[pos], b' ' | b'\t' | b'\r') {
+                pos += 1;
+            }
         }
         pos
     }

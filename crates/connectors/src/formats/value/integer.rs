@@ -28,6 +28,17 @@ where
         if digits.is_empty() {
             return None;
         }
+        if digits.len() <= 18 {
+            // Cannot overflow.
+            let (mut n, mut odd) = (0i64, false);
+            for b in digits {
+                let d = b.wrapping_sub(b'0');
+                odd |= d > 9;
+                n = n.wrapping_mul(10).wrapping_add(i64::from(d));
+            }
+            let n = if text[0] == b'-' { -n } else { n };
+            return if odd { None } else { A::Native::try_from(n).ok() };
+        }
         let magnitude = digits.iter().try_fold(0i128, |n, b| {
             let d = b.wrapping_sub(b'0');
             (d < 10).then_some(())?;

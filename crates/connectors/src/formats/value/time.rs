@@ -3,6 +3,7 @@
 //! Reading takes the SQL form (`2024-01-31 10:00:00.123`) and ISO-8601 (`2024-01-31T10:00:00.123Z`, `+02:00`) always.
 //! Digits beyond a column's precision are cut off, never rounded up.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use arrow::datatypes::{ArrowPrimitiveType, ArrowTimestampType, Date32Type, TimeUnit};
@@ -58,28 +59,89 @@ where
 ///
 /// A text with an offset is that instant: a wall-clock column takes what the wall shows in UTC then. A text without one
 /// is the wall clock, or an instant in UTC.
-pub(crate) struct Timestamp<A>(PhantomData<fn() -> A>);
+pub(crate) struct Timestamp<A> {
+    /// The last date seen, as text, and its midnight: the next one is nearly always the same.
+    last: Cell<([u8; 10], i64)>,
+    arrow: PhantomData<fn() -> A>,
+}
 
 impl<A> Timestamp<A> {
     pub(crate) fn new() -> Self {
-        Self(PhantomData)
+        Self { last: Cell::new((*b"1970-01-01", 0)), arrow: PhantomData }
     }
+
+    /// The usual form, `YYYY-MM-DD HH:MM:SS` with a fraction or without.
+    #[inline]
+    fn usual(&self, text: &[u8]) -> Option<(i64, u32)> {
+        let (date, time) = text.split_first_chunk::<10>()?;
+        let (separator, time) = time.split_first()?;
+        let (clock, fraction) = time.split_first_chunk::<8>()?;
+        if !matches!(separator, b' ' | b'T') {
+            return None;
+        }
+        let (last, mut midnight) = self.last.get();
+        if *date != last {
+            midnight = self::date(date)? * DAY;
+            self.last.set((*date, midnight));
+        }
+        let nanos = match fraction {
+            [] => 0,
+            [b'.', digits @ ..] if digits.len() <= 9 && !digits.is_empty() => {
+                let mut nanos = 0;
+                for d in digits {
+                    let d = d.wrapping_sub(b'0');
+                    if d > 9 {
+                        return None;
+                    }
+                    nanos = nanos * 10 + u32::from(d);
+                }
+                nanos * TENS[9 - digits.len()]
+            }
+            _ => return None,
+        };
+        Some((midnight + clock_seconds(*clock)?, nanos))
+    }
+}
+
+const TENS: [u32; 10] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+
+/// The seconds of `HH:MM:SS`, all eight bytes at once.
+#[inline]
+fn clock_seconds(text: [u8; 8]) -> Option<i64> {
+    const ZERO: u64 = u64::from_le_bytes(*b"00:00:00");
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Digits become 0 to 9, the colons 0. Adding this carries into the high bit of a byte that is above that.
+    const ABOVE: u64 = u64::from_le_bytes([0x76, 0x76, 0x7F, 0x76, 0x76, 0x7F, 0x76, 0x76]);
+    let x = u64::from_le_bytes(text) ^ ZERO;
+    if (x | x.wrapping_add(ABOVE)) & HIGH != 0 {
+        return None;
+    }
+    let digit = |i: u32| (x >> (8 * i)) & 0xF;
+    let (hours, minutes, seconds) = (digit(0) * 10 + digit(1), digit(3) * 10 + digit(4), digit(6) * 10 + digit(7));
+    (hours <= 23 && minutes <= 59 && seconds <= 59).then_some((hours * 3_600 + minutes * 60 + seconds) as i64)
 }
 
 impl<A: ArrowTimestampType> Scalar for Timestamp<A> {
     type Arrow = A;
 
     fn text(&self, text: &[u8]) -> Option<i64> {
-        let (seconds, nanos, _) = timestamp(text)?;
+        let (seconds, nanos) = match self.usual(text) {
+            Some(usual) => usual,
+            None => timestamp(text).map(|(seconds, nanos, _)| (seconds, nanos))?,
+        };
         ticks(seconds, nanos, A::UNIT)
     }
 }
 
 fn ticks(seconds: i64, nanos: u32, unit: TimeUnit) -> Option<i64> {
     let per_second = ticks_per_second(unit);
-    // In 128 bits, since the first nanoseconds that fit belong to a second that does not.
+    let fraction = i64::from(nanos) / (1_000_000_000 / per_second);
+    if let Some(ticks) = seconds.checked_mul(per_second).and_then(|t| t.checked_add(fraction)) {
+        return Some(ticks);
+    }
+    // The first nanoseconds that fit belong to a second that does not.
     let ticks =
-        i128::from(seconds) * i128::from(per_second) + i128::from(i64::from(nanos) / (1_000_000_000 / per_second));
+        i128::from(seconds) * i128::from(per_second) + i128::from(fraction);
     ticks.try_into().ok()
 }
 
