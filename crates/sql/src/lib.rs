@@ -1,8 +1,27 @@
 //! From SQL text to a stream plan: the dialect, the catalog, and how a query is lowered.
 //!
+//! The way of a statement, and the order to read in:
+//!
+//! 1. [`parser`]: text becomes statements.
+//! 2. [`catalog`], [`bind`], [`settings`]: what `CREATE`, `DROP` and `SET` change, and the way to the connectors.
+//! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
+//!    names, `error` puts DataFusion's errors in our words.
+//! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
+//!
 //! This crate parses and plans. It runs nothing, and knows neither the dataflow nor any connector.
 
-pub mod catalog;
-pub mod lower;
 pub mod parser;
+
+pub mod bind;
+pub mod catalog;
+pub mod settings;
+
+mod error;
+pub mod functions;
+mod resolve;
+pub mod session;
+mod types;
 pub mod windows;
+
+pub mod explain;
+pub mod lower;

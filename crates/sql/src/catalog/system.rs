@@ -8,6 +8,21 @@ use datafusion::logical_expr::TableSource;
 /// The schema that the tables of the engine itself live in.
 pub const SYSTEM_SCHEMA: &str = "tidemill";
 
+/// The whole name of the table of late rows.
+pub const LATE_ROWS: &str = "tidemill.late_rows";
+/// The whole name of the table of rejected rows.
+pub const REJECTED_ROWS: &str = "tidemill.rejected_rows";
+
+/// The columns of `tidemill.late_rows`.
+pub fn late_rows_schema() -> SchemaRef {
+    SystemTable::LateRows.columns()
+}
+
+/// The columns of `tidemill.rejected_rows`.
+pub fn rejected_rows_schema() -> SchemaRef {
+    SystemTable::RejectedRows.columns()
+}
+
 /// A table that the dataflow of a pipeline fills by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SystemTable {
@@ -26,6 +41,14 @@ impl SystemTable {
         match self {
             Self::LateRows => "late_rows",
             Self::RejectedRows => "rejected_rows",
+        }
+    }
+
+    /// Its whole name.
+    pub fn full_name(self) -> &'static str {
+        match self {
+            Self::LateRows => LATE_ROWS,
+            Self::RejectedRows => REJECTED_ROWS,
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
-use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
+use datafusion::logical_expr::{Expr, TableSource};
 use tidemill_core::sink::Sink;
 use tidemill_core::source::Source;
 use tidemill_core::table::TableSpec;
@@ -35,7 +35,7 @@ pub struct Table {
     pub source: SourceFn,
     /// To write to it.
     pub sink: SinkFn,
-    /// `'source.idle-timeout'`.
+    /// `'source.idle-timeout'` of the table; 0 turns it off. Where the table does not say, a query puts the session's in.
     pub idle_timeout: Option<Micros>,
     /// `'on-error'`.
     pub on_error: OnError,
@@ -122,6 +122,11 @@ impl StreamScan {
     /// A scan of `table`.
     pub fn try_new(table: Arc<Table>) -> Result<Self> {
         let source = table.open_source()?;
+        Ok(Self::with_source(table, source))
+    }
+
+    /// A scan of `table` from a source that was opened for it.
+    pub fn with_source(table: Arc<Table>, source: Arc<dyn Source>) -> Self {
         let mut fields: Vec<Arc<Field>> = source.schema().fields().iter().cloned().collect();
         if let Some(time) = &table.event_time
             && let column = &table.columns[time.column]
@@ -130,7 +135,7 @@ impl StreamScan {
             // A row without event time is rejected where it comes in, so what is read has none.
             fields.push(Arc::new(column.field.as_ref().clone().with_nullable(false)));
         }
-        Ok(Self { table, source, schema: Arc::new(Schema::new(fields)) })
+        Self { table, source, schema: Arc::new(Schema::new(fields)) }
     }
 }
 

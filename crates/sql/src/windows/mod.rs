@@ -1,6 +1,8 @@
 //! Window functions: how they are written, what they mean, and what they are in batch.
 
 pub mod batch;
+pub(crate) mod legacy;
 pub mod node;
+pub(crate) mod planner;
 
 pub use node::{WINDOW_COLUMNS, WindowNode};

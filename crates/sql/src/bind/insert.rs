@@ -1,0 +1,94 @@
+//! What an `INSERT` writes: the query's columns, by place, as the columns that the sink wants.
+
+use datafusion::arrow::compute::can_cast_types;
+use datafusion::arrow::datatypes::Field;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use tidemill_core::{Error, Result};
+
+use crate::catalog::names::find_one;
+use crate::catalog::{ColumnKind, Table};
+use crate::error::planning;
+use crate::parser::Insert;
+use crate::parser::types::type_name;
+
+/// `plan` as rows of `table`: physical columns first, then the metadata columns that are written.
+pub(crate) fn into_table(plan: LogicalPlan, table: &Table, insert: &Insert) -> Result<LogicalPlan> {
+    let writable: Vec<&Field> =
+        table.columns.iter().filter(|c| is_written(&c.kind)).map(|c| c.field.as_ref()).collect();
+    let targets: Vec<&Field> = match insert.columns.as_slice() {
+        [] => writable.clone(),
+        named => {
+            let mut targets = vec![];
+            for name in named {
+                let found = find_one("column", &name.value, writable.iter().map(|f| f.name().as_str()))
+                    .map_err(|e| not_written(table, &name.value).unwrap_or(e).at(name.span))?;
+                let field = writable.iter().find(|f| f.name() == found).copied();
+                let field = field.ok_or_else(|| Error::internal("a column that was just found"))?;
+                if targets.contains(&field) {
+                    return Err(Error::statement(format!("column '{found}' is named twice")).at(name.span));
+                }
+                targets.push(field);
+            }
+            targets
+        }
+    };
+    let columns = plan.schema().columns();
+    if columns.len() != targets.len() {
+        let names: Vec<_> = targets.iter().map(|f| f.name().as_str()).collect();
+        return Err(Error::statement(format!(
+            "the query has {} columns, and '{}' takes {}: {}",
+            columns.len(),
+            table.name,
+            targets.len(),
+            names.join(", ")
+        ))
+        .with_hint("Columns go by place. Name those that the query has: INSERT INTO t (a, b) SELECT ..")
+        .at(insert.target.span));
+    }
+    let value = |field: &Field| -> Result<Expr> {
+        let Some(i) = targets.iter().position(|t| *t == field) else {
+            let null = ScalarValue::try_from(field.data_type()).map_err(planning)?;
+            return Ok(lit(null).alias(field.name()));
+        };
+        let column = Expr::Column(columns[i].clone());
+        let (from, to) = (plan.schema().field(i).data_type(), field.data_type());
+        if from == to {
+            return Ok(if columns[i].name == *field.name() { column } else { column.alias(field.name()) });
+        }
+        if !can_cast_types(from, to) {
+            return Err(Error::statement(format!(
+                "column {} of the query, '{}', is {}, and column '{}' of '{}' is {}",
+                i + 1,
+                columns[i].name,
+                type_name(from),
+                field.name(),
+                table.name,
+                type_name(to)
+            ))
+            .at(insert.target.span));
+        }
+        Ok(cast(column, to.clone()).alias(field.name()))
+    };
+    let of = |metadata: bool| {
+        let columns = table.columns.iter().filter(move |c| matches!(c.kind, ColumnKind::Metadata { .. }) == metadata);
+        columns.filter(|c| is_written(&c.kind)).map(|c| value(&c.field))
+    };
+    let values = of(false).chain(of(true)).collect::<Result<Vec<_>>>()?;
+    LogicalPlanBuilder::from(plan.clone()).project(values).and_then(LogicalPlanBuilder::build).map_err(planning)
+}
+
+fn is_written(kind: &ColumnKind) -> bool {
+    matches!(kind, ColumnKind::Physical | ColumnKind::Metadata { is_virtual: false, .. })
+}
+
+/// The column is there, but nothing is written to it.
+fn not_written(table: &Table, name: &str) -> Option<Error> {
+    let column = table.columns.iter().find(|c| c.field.name() == name)?;
+    let what = match &column.kind {
+        ColumnKind::Computed { .. } => "computed",
+        ColumnKind::Metadata { is_virtual: true, .. } => "VIRTUAL",
+        _ => return None,
+    };
+    Some(Error::statement(format!("column '{name}' is {what}: it cannot be written")))
+}

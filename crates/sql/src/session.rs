@@ -1,0 +1,228 @@
+//! Planning: from a statement to an optimised logical plan.
+//!
+//! A [`Planner`] holds what one query needs: the catalog, the functions on the query's clock, and DataFusion's planner.
+//! A name that differs from a column only in case is mended in the syntax tree when DataFusion does not find it, and
+//! the query is planned again.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, DataFusionError, Result as PlanResult};
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
+use datafusion::optimizer::Optimizer;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use sqlparser::ast;
+use tidemill_core::{EpochClock, Error, Result, Span};
+use tidemill_plan::window::Zone;
+
+use crate::bind;
+use crate::catalog::Catalog;
+use crate::error::planning;
+use crate::functions::FlinkSyntax;
+use crate::parser::{EmitClause, Insert, Statement, StatementKind};
+use crate::resolve::{self, Provider};
+use crate::types::FlinkTypes;
+use crate::windows;
+
+/// A query that has been planned.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The table that an `INSERT` writes.
+    pub target: Option<String>,
+    /// The options of a hint behind that table.
+    pub target_options: Vec<(String, String)>,
+    /// The plan, analysed and optimised. That of an `INSERT` gives the columns that the sink wants.
+    pub plan: LogicalPlan,
+    /// When results are put out.
+    pub emit: EmitClause,
+    /// The statement's text.
+    pub text: String,
+    /// Its place.
+    pub span: Span,
+}
+
+/// Plans queries over a catalog.
+pub struct Planner {
+    pub(crate) catalog: Catalog,
+    state: SessionState,
+    /// The tables that were opened for this planner, so that a table is one source however often it is named.
+    pub(crate) relations: Mutex<HashMap<String, Arc<dyn TableSource>>>,
+    /// The views that are being planned, from the outermost in.
+    pub(crate) views: Mutex<Vec<String>>,
+}
+
+impl fmt::Debug for Planner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Planner").field("catalog", &self.catalog).finish_non_exhaustive()
+    }
+}
+
+/// Rules of DataFusion's optimiser that do harm here.
+const UNWANTED_RULES: &[&str] = &[
+    // Two aggregations where one keeps less state and can be incremental.
+    "single_distinct_aggregation_to_group_by",
+];
+
+/// How often a query is planned again after a name was mended: more names than anybody writes.
+const MENDS: usize = 1_000;
+
+impl Planner {
+    /// A planner over `catalog`. Functions of the time ask `clock`.
+    pub fn new(catalog: &Catalog, clock: EpochClock) -> Result<Self> {
+        let zone = catalog.settings().zone()?;
+        let state = state(zone, &clock).map_err(planning)?;
+        Ok(Self { catalog: catalog.clone(), state, relations: Mutex::default(), views: Mutex::default() })
+    }
+
+    /// DataFusion's state: functions, settings, rules.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// The queries of a statement: a `SELECT`, an `INSERT`, or all of a statement set.
+    pub fn query(&self, statement: &Statement) -> Result<Vec<Query>> {
+        match &statement.kind {
+            StatementKind::Select(select) => {
+                let plan = self.optimized(self.plan(&select.query)?)?;
+                Ok(vec![Query {
+                    target: None,
+                    target_options: vec![],
+                    plan,
+                    emit: select.emit,
+                    text: statement.text.clone(),
+                    span: statement.span,
+                }])
+            }
+            StatementKind::Insert(insert) => Ok(vec![self.insert(insert)?]),
+            StatementKind::StatementSet(inserts) => inserts.iter().map(|i| self.insert(i)).collect(),
+            StatementKind::Explain { statement, .. } => self.query(statement),
+            _ => Err(Error::statement("this statement is not a query").at(statement.span)),
+        }
+    }
+
+    fn insert(&self, insert: &Insert) -> Result<Query> {
+        let table = self.catalog.table(&insert.target.value).map_err(|e| e.at(insert.target.span))?;
+        let plan = self.plan(&insert.query)?;
+        let plan = bind::insert::into_table(plan, &table, insert)?;
+        Ok(Query {
+            target: Some(table.name.clone()),
+            target_options: insert.options.clone(),
+            plan: self.optimized(plan)?,
+            emit: insert.emit,
+            text: insert.text.clone(),
+            span: insert.span,
+        })
+    }
+
+    /// The plan of a query, as written.
+    pub(crate) fn plan(&self, query: &ast::Query) -> Result<LogicalPlan> {
+        let mut query = query.clone();
+        resolve::settle_ctes(&mut query, &self.catalog);
+        self.open_hinted(&mut query)?;
+        windows::legacy::rewrite(&mut query)?;
+        self.mending(query, |query| {
+            let statement = ast::Statement::Query(Box::new(query.clone()));
+            self.sql_to_rel(&Provider { planner: self }, |s| s.sql_statement_to_plan(statement))
+        })
+    }
+
+    /// An expression over the columns of `schema`, its types coerced.
+    pub(crate) fn expression(&self, expr: &ast::Expr, schema: &DFSchema) -> Result<Expr> {
+        let planned = self.mending(expr.clone(), |expr| {
+            let expr = expr.clone();
+            self.sql_to_rel(&Provider { planner: self }, |s| s.sql_to_expr(expr, schema, &mut PlannerContext::new()))
+        })?;
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(schema.clone()))
+            .with_config_options(Arc::clone(self.state.config_options()))
+            .build();
+        ExprSimplifier::new(context).coerce(planned, schema).map_err(planning)
+    }
+
+    /// Plans, mends the name that was not found if it differs only in case, and plans again.
+    fn mending<N: resolve::Node, T>(&self, mut node: N, plan: impl Fn(&N) -> PlanResult<T>) -> Result<T> {
+        for _ in 0..MENDS {
+            match plan(&node) {
+                Ok(planned) => return Ok(planned),
+                Err(e) => {
+                    if !resolve::mend(&mut node, &e)? {
+                        return Err(self.explained(e, &node));
+                    }
+                }
+            }
+        }
+        Err(Error::internal("names were mended without end"))
+    }
+
+    fn explained<N: resolve::Node>(&self, error: DataFusionError, node: &N) -> Error {
+        resolve::locate(planning(error), node, &self.state)
+    }
+
+    /// Analysed and optimised.
+    fn optimized(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let options = self.state.config_options();
+        let plan = self.state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(planning)?;
+        self.state.optimizer().optimize(plan, &self.state, |_, _| {}).map_err(planning)
+    }
+
+    fn sql_to_rel<T>(
+        &self,
+        provider: &Provider<'_>,
+        f: impl FnOnce(SqlToRel<'_, Provider<'_>>) -> PlanResult<T>,
+    ) -> PlanResult<T> {
+        let options = ParserOptions::from(&self.state.config_options().sql_parser);
+        f(SqlToRel::new_with_options(provider, options))
+    }
+
+    /// Runs `f` while the view is marked as being planned.
+    pub(crate) fn within_view<T>(&self, view: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        {
+            let mut views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+            if views.iter().any(|v| v == view) {
+                return Err(Error::statement(format!("view '{view}' reads itself")));
+            }
+            views.push(view.to_string());
+        }
+        let result = f();
+        self.views.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        result
+    }
+}
+
+/// DataFusion's state for queries that run for ever.
+fn state(zone: Zone, clock: &EpochClock) -> PlanResult<SessionState> {
+    let rules = Optimizer::new().rules.into_iter().filter(|r| !UNWANTED_RULES.contains(&r.name())).collect();
+    let mut builder = SessionStateBuilder::new_with_default_features()
+        .with_config(SessionConfig::from(options(zone)))
+        .with_type_planner(Arc::new(FlinkTypes))
+        .with_optimizer_rules(rules);
+    // Asked before DataFusion's own, which would answer for the same forms.
+    builder.expr_planners().get_or_insert_default().insert(0, Arc::new(FlinkSyntax));
+    let mut state = builder.build();
+    state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
+    datafusion_functions_json::register_all(&mut state)?;
+    for function in crate::functions::all(clock) {
+        state.register_udf(Arc::new(function))?;
+    }
+    Ok(state)
+}
+
+fn options(zone: Zone) -> ConfigOptions {
+    let mut options = ConfigOptions::new();
+    let parser = &mut options.sql_parser;
+    // Case is preserved; what differs only in case is mended.
+    parser.enable_ident_normalization = false;
+    parser.collect_spans = true;
+    parser.map_string_types_to_utf8view = false;
+    // As Flink: NULL is the least of all values.
+    parser.default_null_ordering = "nulls_min".into();
+    options.execution.time_zone = Some(zone.name().to_string());
+    options
+}
