@@ -33,3 +33,6 @@ mod tail;
 mod tail_position;
 
 pub use connector::Filesystem;
+
+#[cfg(test)]
+mod tests;
