@@ -20,10 +20,15 @@ pub fn stream(plan: &StreamPlan) -> String {
             notes.push(format!("event time {}", edge.schema.field(column).name()));
         }
         notes.push(if edge.bounded { "bounded" } else { "unbounded" }.to_string());
-        let detail = detail(plan, node);
-        let space = if detail.is_empty() { "" } else { " " };
-        format!("{}{space}{detail}  [{}]", node.op.name(), notes.join(", "))
+        format!("{}  [{}]{}", self::line(plan, node), notes.join(", "), batch_run(node))
     })
+}
+
+/// An operator with what it does, without what its output carries.
+pub fn line(plan: &StreamPlan, node: &Node) -> String {
+    let detail = detail(plan, node);
+    let space = if detail.is_empty() { "" } else { " " };
+    format!("{}{space}{detail}", node.op.name())
 }
 
 /// The plan as a tree: what each operator keeps, and what removes it.
@@ -35,7 +40,9 @@ fn tree(plan: &StreamPlan, line: &dyn Fn(&Node) -> String) -> String {
     let shared: Vec<bool> = plan.readers().iter().map(|r| r.len() > 1).collect();
     let mut out = String::new();
     let mut printed = vec![false; plan.nodes().len()];
-    for root in plan.roots() {
+    // What is collected for a batch run is printed where it is asked for.
+    let collects = |n: &&Node| matches!(&n.op, StreamOp::Sink(sink) if matches!(sink.target, SinkTarget::Collect));
+    for root in plan.roots().filter(|n| !collects(n)) {
         walk(plan, root.id, 0, &shared, &mut printed, line, &mut out);
     }
     out
@@ -59,7 +66,7 @@ fn walk(
         return;
     }
     printed[id.0] = true;
-    let _ = writeln!(out, "{indent}{mark}{}", line(node));
+    let _ = writeln!(out, "{indent}{mark}{}", line(node).replace('\n', &format!("\n{indent}")));
     let collected = match &node.op {
         StreamOp::Source(SourceOp { input: SourceInput::AtEnd(at_end), .. }) => {
             at_end.inputs.iter().map(|(_, id)| *id).collect()
@@ -103,23 +110,21 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
     }
 }
 
+/// The plan of a batch run, below the line of its node.
+fn batch_run(node: &Node) -> String {
+    match &node.op {
+        StreamOp::Source(SourceOp { input: SourceInput::AtEnd(at_end), .. }) => {
+            let plan = at_end.plan.display_indent().to_string();
+            plan.lines().map(|l| format!("\n  | {l}")).collect()
+        }
+        _ => String::new(),
+    }
+}
+
 fn source(op: &SourceOp, node: &Node) -> String {
     let columns: Vec<_> = node.edge.schema.fields().iter().map(|f| f.name().as_str()).collect();
     let mut text = match &op.input {
-        SourceInput::AtEnd(at_end) => {
-            return format!(
-                "{} answered at the end of its inputs by DataFusion\n{}",
-                op.name,
-                at_end
-                    .plan
-                    .display_indent()
-                    .to_string()
-                    .lines()
-                    .map(|l| format!("    | {l}"))
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            );
-        }
+        SourceInput::AtEnd(_) => return format!("{} answered by DataFusion once its inputs have ended", op.name),
         _ => format!("{} columns=[{}]", op.name, columns.join(", ")),
     };
     if let Some(time) = &op.event_time {

@@ -3,6 +3,8 @@
 use datafusion::logical_expr::LogicalPlan;
 use tidemill_core::Micros;
 
+use crate::parser::EmitClause;
+
 /// `EMIT ..`, or its absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Emission {
@@ -23,6 +25,16 @@ impl Emission {
     /// none, so that such sub-plans are shared whatever was asked for.
     pub(super) fn for_plan(self, plan: &LogicalPlan) -> Self {
         if reaches_aggregate(plan) { self } else { Self::Default }
+    }
+}
+
+impl From<EmitClause> for Emission {
+    fn from(clause: EmitClause) -> Self {
+        match clause {
+            EmitClause::Default => Self::Default,
+            EmitClause::OnWindowClose => Self::OnWindowClose,
+            EmitClause::Changes { every } => Self::Changes { every: every.unwrap_or(0) },
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use super::relation::Relation;
 use super::sink;
 use super::source::Sources;
 use super::warnings::warnings;
+use crate::session;
 use crate::windows::WindowNode;
 
 /// What a session says about how queries are lowered.
@@ -103,6 +104,12 @@ impl<'a> Lowering<'a> {
             queries: vec![],
             bounded: false,
         }
+    }
+
+    /// Adds a planned query, and who takes its rows.
+    pub fn add(&mut self, query: &session::Query, target: SinkTarget) -> Result<()> {
+        self.add_plan(query.plan.clone(), query.emit.into(), target, Some(query.span));
+        Ok(())
     }
 
     /// Adds a query: an optimised plan, when its result is put out, and who takes it. `span` is the query's place in the

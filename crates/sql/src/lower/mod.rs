@@ -33,8 +33,7 @@ mod window;
 mod window_aggregate;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use emission::Emission;
 pub use lowering::{LowerOptions, Lowering, UnboundedState};
-pub(crate) use refusal::planning;

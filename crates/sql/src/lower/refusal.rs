@@ -4,6 +4,8 @@ use datafusion::common::DataFusionError;
 use datafusion::logical_expr::{JoinType, LogicalPlan};
 use tidemill_core::Error;
 
+use crate::error::planning;
+
 /// Either there is no incremental form, so that a batch run at the end may answer, or the query is wrong.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -95,16 +97,4 @@ impl From<DataFusionError> for Refusal {
     fn from(e: DataFusionError) -> Self {
         Self::Error(planning(e))
     }
-}
-
-/// What DataFusion says about an expression or a plan, as an error of ours.
-pub(crate) fn planning(e: DataFusionError) -> Error {
-    let message = e.strip_backtrace();
-    match e.find_root() {
-        DataFusionError::NotImplemented(text) => Error::unsupported(text.clone()),
-        DataFusionError::Plan(text) => Error::statement(text.clone()),
-        DataFusionError::Internal(text) => Error::internal(text.clone()),
-        _ => Error::statement(message),
-    }
-    .caused_by(e)
 }

@@ -14,9 +14,10 @@ use tidemill_plan::{Edge, NodeId};
 use super::bounded::each_scan;
 use super::express::Layout;
 use super::lowering::Lowering;
-use super::refusal::{Lower, no_form, planning};
+use super::refusal::{Lower, no_form};
 use super::relation::{Origin, Relation, Slot};
 use crate::catalog::{ColumnKind, StreamScan, SystemTable};
+use crate::error::planning;
 
 /// The tables that the queries of a file read.
 #[derive(Debug, Default)]

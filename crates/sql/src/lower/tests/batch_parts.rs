@@ -22,14 +22,46 @@ fn counts(bounded: bool) -> LogicalPlanBuilder {
 #[test]
 fn order_by_and_limit_above_windows() {
     let plan = counts(true).sort(vec![col("n").sort(false, false)]).unwrap().limit(0, Some(3)).unwrap();
-    check(plan.project(vec![col("auction"), col("n")]).unwrap(), expect![""]);
+    check(
+        plan.project(vec![col("auction"), col("n")]).unwrap(),
+        expect![[r#"
+            Sink result  [append, bounded]
+              Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                | Sort: n DESC NULLS LAST, fetch=3
+                |   Projection: input_1.auction AS auction, input_1.n AS n
+                |     TableScan: input_1
+                Sink collect  [append, bounded]
+                  Project auction, n  [append, bounded]
+                    WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n]  [append, event time window_time, bounded]
+                      Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+        "#]],
+    );
 }
 
 #[test]
 fn a_join_of_two_tables() {
     let asks = scan("ask", true).filter(col("price").gt(lit(1_i64))).unwrap().build().unwrap();
     let plan = scan("bid", true).join(asks, JoinType::Inner, (vec!["bid.auction"], vec!["ask.auction"]), None).unwrap();
-    check(plan.project(vec![col("bid.price"), col("ask.price")]).unwrap(), expect![""]);
+    check(
+        plan.project(vec![col("bid.price"), col("ask.price")]).unwrap(),
+        expect![[r#"
+            Sink result  [append, bounded]
+              Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                | Projection: bid.price, ask.price
+                |   Inner Join: bid.auction = ask.auction
+                |     Projection: input_1.auction AS auction, input_1.price AS price
+                |       TableScan: input_1
+                |     Projection: input_2.auction AS auction, input_2.price AS price
+                |       TableScan: input_2
+                Sink collect  [append, bounded]
+                  Project auction, price  [append, bounded]
+                    Source bid columns=[auction, price, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+                Sink collect  [append, bounded]
+                  Filter price@1 > 1  [append, bounded]
+                    Project auction, price  [append, bounded]
+                      Source ask columns=[auction, price, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+        "#]],
+    );
 }
 
 #[test]
@@ -37,7 +69,23 @@ fn the_first_of_each_window() {
     let rank = row_number().partition_by(vec![col("window_start"), col("window_end")]);
     let rank = rank.order_by(vec![col("n").sort(false, false)]).build().unwrap().alias("rank");
     let plan = counts(true).window(vec![rank]).unwrap().filter(col("rank").lt_eq(lit(1_u64))).unwrap();
-    check(plan.project(vec![col("window_start"), col("auction"), col("n")]).unwrap(), expect![""]);
+    check(
+        plan.project(vec![col("window_start"), col("auction"), col("n")]).unwrap(),
+        expect![[r#"
+            Sink result  [append, bounded]
+              Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                | Projection: w.window_start, w.auction, n
+                |   Filter: rank <= UInt64(1)
+                |     Projection: w.window_start, w.auction, n, rank
+                |       WindowAggr: windowExpr=[[row_number() PARTITION BY [w.window_start, w.window_end] ORDER BY [n DESC NULLS LAST] ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW AS rank]]
+                |         Projection: input_1.window_start AS window_start, input_1.window_end AS window_end, input_1.auction AS auction, input_1.n AS n
+                |           TableScan: input_1
+                Sink collect  [append, bounded]
+                  Project window_start, window_end, auction, n  [append, bounded]
+                    WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n]  [append, event time window_time, bounded]
+                      Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+        "#]],
+    );
 }
 
 #[test]
@@ -46,7 +94,29 @@ fn a_window_above_a_join_is_part_of_the_run() {
     let plan =
         scan("bid", true).join(asks, JoinType::LeftSemi, (vec!["bid.auction"], vec!["ask.auction"]), None).unwrap();
     let plan = window(plan, WindowKind::Tumble { size: 10_000_000 }, &[]);
-    check(plan.aggregate(vec![col("window_start"), col("window_end")], vec![count(lit(1_i64))]).unwrap(), expect![""]);
+    check(
+        plan.aggregate(vec![col("window_start"), col("window_end")], vec![count(lit(1_i64))]).unwrap(),
+        expect![[r#"
+            Sink result  [append, bounded]
+              Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                | Aggregate: groupBy=[[w.window_start, w.window_end]], aggr=[[count(Int64(1))]]
+                |   SubqueryAlias: w
+                |     Projection: window_start, window_end
+                |       Projection: bid.auction, bid.ts, CAST(CAST(__window_t - ((__window_t - Int64(0)) % Int64(10000000) + Int64(10000000)) % Int64(10000000) AS Timestamp(µs)) AS Timestamp(ms)) AS window_start, CAST(CAST(__window_t - ((__window_t - Int64(0)) % Int64(10000000) + Int64(10000000)) % Int64(10000000) + Int64(10000000) AS Timestamp(µs)) AS Timestamp(ms)) AS window_end, CAST(CAST(__window_t - ((__window_t - Int64(0)) % Int64(10000000) + Int64(10000000)) % Int64(10000000) + Int64(10000000) - Int64(1000) AS Timestamp(µs)) AS Timestamp(ms)) AS window_time
+                |         Projection: bid.auction, bid.ts, CAST(bid.ts AS Int64) * Int64(1000) AS __window_t
+                |           Filter: bid.ts IS NOT NULL
+                |             LeftSemi Join: bid.auction = ask.auction
+                |               Projection: input_1.auction AS auction, input_1.ts AS ts
+                |                 TableScan: input_1
+                |               Projection: input_2.auction AS auction
+                |                 TableScan: input_2
+                Sink collect  [append, event time ts, bounded]
+                  Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+                Sink collect  [append, bounded]
+                  Project auction  [append, bounded]
+                    Source ask columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+        "#]],
+    );
 }
 
 #[test]
@@ -54,5 +124,20 @@ fn a_part_that_ends_in_a_query_that_goes_on() {
     let top = scan("ask", true).project(vec![col("price")]).unwrap();
     let top = top.sort(vec![col("price").sort(false, false)]).unwrap().limit(0, Some(1)).unwrap().build().unwrap();
     let plan = scan("bid", false).project(vec![col("price")]).unwrap().union(top).unwrap();
-    check(plan, expect![""]);
+    check(
+        plan,
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Union  [append, unbounded]
+                Project price  [append, unbounded]
+                  Source bid columns=[price, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+                Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                  | Sort: ask.price DESC NULLS LAST, fetch=1
+                  |   Projection: input_1.price AS price
+                  |     TableScan: input_1
+                  Sink collect  [append, bounded]
+                    Project price  [append, bounded]
+                      Source ask columns=[price, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+        "#]],
+    );
 }

@@ -50,7 +50,7 @@ impl Source for Planned {
 
 /// A sink of two columns that takes insertions only.
 #[derive(Debug)]
-pub(super) struct Planted(pub(super) SchemaRef);
+pub(crate) struct Planted(pub(super) SchemaRef);
 
 #[async_trait]
 impl Sink for Planted {
@@ -68,7 +68,7 @@ impl Sink for Planted {
 }
 
 /// `bid (auction, bidder, price, ts, tags)` with a watermark 4 s behind `ts`. `bounded` is whether it ends.
-pub(super) fn bid(name: &str, bounded: bool) -> Arc<Table> {
+pub(crate) fn bid(name: &str, bounded: bool) -> Arc<Table> {
     let tags = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));
     let schema = Arc::new(Schema::new(vec![
         Field::new("auction", DataType::Int64, true),
@@ -113,22 +113,22 @@ pub(super) fn bid(name: &str, bounded: bool) -> Arc<Table> {
 }
 
 /// A scan of a table, all columns.
-pub(super) fn scan(name: &str, bounded: bool) -> LogicalPlanBuilder {
+pub(crate) fn scan(name: &str, bounded: bool) -> LogicalPlanBuilder {
     let source = StreamScan::try_new(bid(name, bounded)).unwrap();
     LogicalPlanBuilder::scan(name, Arc::new(source), None).unwrap()
 }
 
 /// A scan of one of the dataflow's own tables.
-pub(super) fn system(table: SystemTable) -> LogicalPlanBuilder {
+pub(crate) fn system(table: SystemTable) -> LogicalPlanBuilder {
     LogicalPlanBuilder::scan(table.name(), Arc::new(table), None).unwrap()
 }
 
 /// Windows over the column `ts` of a plan.
-pub(super) fn window(input: LogicalPlanBuilder, kind: WindowKind, partition_by: &[&str]) -> LogicalPlanBuilder {
+pub(crate) fn window(input: LogicalPlanBuilder, kind: WindowKind, partition_by: &[&str]) -> LogicalPlanBuilder {
     window_over(input, "ts", kind, partition_by)
 }
 
-pub(super) fn window_over(
+pub(crate) fn window_over(
     input: LogicalPlanBuilder,
     time: &str,
     kind: WindowKind,
@@ -145,49 +145,49 @@ pub(super) fn window_over(
 }
 
 /// A session with DataFusion's functions, whose optimiser is the one that queries have.
-pub(super) fn state() -> SessionState {
+pub(crate) fn state() -> SessionState {
     SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1)).state()
 }
 
 /// What is lowered: plans and when their results are put out.
-pub(super) struct Case {
+pub(crate) struct Case {
     options: LowerOptions,
     queries: Vec<(LogicalPlan, Emission, SinkTarget)>,
 }
 
 impl Case {
     /// One query.
-    pub(super) fn of(plan: LogicalPlanBuilder) -> Self {
+    pub(crate) fn of(plan: LogicalPlanBuilder) -> Self {
         Self { options: LowerOptions::default(), queries: vec![] }.and(plan)
     }
 
     /// One more.
-    pub(super) fn and(mut self, plan: LogicalPlanBuilder) -> Self {
+    pub(crate) fn and(mut self, plan: LogicalPlanBuilder) -> Self {
         let target = SinkTarget::Result(self.queries.len());
         self.queries.push((plan.build().unwrap(), Emission::Default, target));
         self
     }
 
-    pub(super) fn emit(mut self, emission: Emission) -> Self {
+    pub(crate) fn emit(mut self, emission: Emission) -> Self {
         self.queries.last_mut().unwrap().1 = emission;
         self
     }
 
-    pub(super) fn into(mut self, name: &str, sink: Planted) -> Self {
+    pub(crate) fn into(mut self, name: &str, sink: Planted) -> Self {
         self.queries.last_mut().unwrap().2 = SinkTarget::Table { name: name.into(), sink: Arc::new(sink) };
         self
     }
 
-    pub(super) fn options(mut self, options: LowerOptions) -> Self {
+    pub(crate) fn options(mut self, options: LowerOptions) -> Self {
         self.options = options;
         self
     }
 
-    pub(super) fn lower(self) -> Result<(StreamPlan, Vec<String>)> {
+    pub(crate) fn lower(self) -> Result<(StreamPlan, Vec<String>)> {
         let state = state();
         let mut lowering = Lowering::new(&state, EpochClock::default(), self.options);
         for (plan, emission, target) in self.queries {
-            let plan = state.optimize(&plan).map_err(crate::lower::planning)?;
+            let plan = state.optimize(&plan).map_err(crate::error::planning)?;
             lowering.add_plan(plan, emission, target, None);
         }
         lowering.finish()

@@ -2,7 +2,7 @@
 
 mod batch_parts;
 mod emissions;
-mod fixture;
+pub(crate) mod fixture;
 mod groupings;
 mod refusals;
 mod rows;

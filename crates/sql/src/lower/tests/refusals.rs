@@ -17,14 +17,39 @@ fn check(plan: LogicalPlanBuilder, expected: Expect) {
 #[test]
 fn constructs_without_an_incremental_form() {
     let bid = || scan("bid", false);
-    check(bid().sort(vec![col("price").sort(true, true)]).unwrap(), expect![""]);
-    check(bid().limit(0, Some(3)).unwrap(), expect![""]);
+    check(
+        bid().sort(vec![col("price").sort(true, true)]).unwrap(),
+        expect![[r#"
+        ORDER BY over the unbounded table 'bid' is not supported yet
+        hint: A stream has no last row to sort up to. Leave ORDER BY out, or read tables that end."#]],
+    );
+    check(
+        bid().limit(0, Some(3)).unwrap(),
+        expect![[r#"
+        LIMIT over the unbounded table 'bid' is not supported yet
+        hint: Leave LIMIT out and stop the query when you have seen enough."#]],
+    );
     let ask = scan("ask", false).build().unwrap();
-    check(bid().join(ask, JoinType::Inner, (vec!["bid.auction"], vec!["ask.auction"]), None).unwrap(), expect![""]);
+    check(
+        bid().join(ask, JoinType::Inner, (vec!["bid.auction"], vec!["ask.auction"]), None).unwrap(),
+        expect![[r#"
+        a join over the unbounded tables 'bid' and 'ask' is not supported yet
+        hint: It runs over tables that end, or over the result of windows that were written to such a table."#]],
+    );
     let rank = row_number().order_by(vec![col("price").sort(true, true)]).build().unwrap();
-    check(bid().window(vec![rank]).unwrap(), expect![""]);
+    check(
+        bid().window(vec![rank]).unwrap(),
+        expect![[r#"
+        a function with OVER over the unbounded table 'bid' is not supported yet
+        hint: It runs over tables that end, or over the result of windows that were written to such a table."#]],
+    );
     let counts = bid().aggregate(vec![col("auction")], vec![count(lit(1_i64)).alias("n")]).unwrap();
-    check(counts.aggregate(Vec::<datafusion::logical_expr::Expr>::new(), vec![max(col("n"))]).unwrap(), expect![""]);
+    check(
+        counts.aggregate(Vec::<datafusion::logical_expr::Expr>::new(), vec![max(col("n"))]).unwrap(),
+        expect![[r#"
+        an aggregation of a result that is itself updated over the unbounded table 'bid' is not supported yet
+        hint: Its input is itself updated by a GROUP BY without a window, by EMIT CHANGES or by allowed lateness. Group by a window there."#]],
+    );
 }
 
 #[test]
@@ -42,7 +67,12 @@ fn windows_that_would_never_close() {
     ]);
     let plan = window_over(plan.unwrap(), "paid", WindowKind::Tumble { size: 10_000_000 }, &[]);
     let plan = plan.aggregate(vec![col("window_start"), col("window_end")], vec![count(lit(1_i64))]).unwrap();
-    check(plan, expect![""]);
+    check(
+        plan,
+        expect![[r#"
+        no watermark speaks of the time column 'paid', so its windows would never close
+        hint: Declare WATERMARK FOR paid AS paid - INTERVAL '5' SECOND in CREATE TABLE, and hand the column on as it is; or ask for EMIT CHANGES."#]],
+    );
 }
 
 #[test]
@@ -50,5 +80,8 @@ fn sessions_are_not_put_out_before_they_close() {
     let plan = window(scan("bid", false), WindowKind::Session { gap: 5_000_000 }, &["auction"]);
     let keys = vec![col("window_start"), col("window_end"), col("auction")];
     let case = Case::of(plan.aggregate(keys, vec![count(lit(1_i64))]).unwrap());
-    expect![""].assert_eq(&case.emit(Emission::Changes { every: 0 }).to_string());
+    expect![[r#"
+        EMIT CHANGES of a SESSION window is not supported
+        hint: A session's bounds are not known before it closes. Leave EMIT CHANGES out."#]]
+    .assert_eq(&case.emit(Emission::Changes { every: 0 }).to_string());
 }

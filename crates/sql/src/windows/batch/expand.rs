@@ -14,7 +14,7 @@ use tidemill_core::Result;
 use tidemill_plan::window::{WINDOW_TIME_BEFORE_END, Window, WindowKind};
 
 use super::arithmetic::{floor_to, instant_of, micros, timestamp, wall_micros, wall_of};
-use crate::lower::planning;
+use crate::error::planning;
 use crate::windows::{WINDOW_COLUMNS, WindowNode};
 
 /// Names of columns that are there only between two steps.

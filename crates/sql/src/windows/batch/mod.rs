@@ -7,6 +7,8 @@
 mod arithmetic;
 mod expand;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use expand::expand;
 pub use tables::batch_plan;

@@ -13,7 +13,7 @@ use tidemill_core::Result;
 
 use super::expand;
 use crate::catalog::{ColumnKind, StreamScan};
-use crate::lower::planning;
+use crate::error::planning;
 
 /// `plan` over the tables given by name instead of over streams, with plain DataFusion for its window functions: ready
 /// for `SessionState::create_physical_plan`.
