@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt32Array, new_empty_array};
+use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take_arrays;
 use tidemill_core::Result;
 
 use crate::aggregate::accumulators::Accumulators;
 use crate::aggregate::groups::Groups;
-use crate::aggregate::kernel::{Inputs, Kernel};
+use crate::aggregate::kernel::{Inputs, Kernel, conform};
+use crate::expression::data_error;
 
 /// One open, mutable table of groups with partial aggregates.
 pub struct Table {
@@ -57,13 +58,25 @@ impl Table {
     }
 
     /// Without keys, makes the one group although there is no row: `COUNT(*)` over nothing is 0.
+    ///
+    /// Accumulators for many groups take it that each group has had a row, so the group gets the state of a single
+    /// accumulator that had none.
     pub fn open_global(&mut self) -> Result<()> {
         if !self.kernel.is_global() || !self.is_empty() {
             return Ok(());
         }
+        let mut states: Vec<ArrayRef> = vec![];
+        for function in self.kernel.functions() {
+            let state = function.create_accumulator().and_then(|mut a| a.state()).map_err(data_error)?;
+            for value in state {
+                states.push(value.to_array().map_err(data_error)?);
+            }
+        }
+        for (state, field) in states.iter_mut().zip(self.kernel.state_fields()) {
+            *state = conform(state.clone(), field.data_type())?;
+        }
         self.groups.open_global();
-        let none: Vec<ArrayRef> = self.kernel.state_fields().iter().map(|f| new_empty_array(f.data_type())).collect();
-        self.accumulators.merge(&none, &[], 1)
+        self.accumulators.merge(&states, &[0], 1)
     }
 
     /// Takes everything out as partial states. The table has no groups afterwards, and can be used again.

@@ -103,27 +103,26 @@ impl UpdatingMerge {
         let mut ids = vec![];
         self.dictionary.intern(&batch.columns()[..self.keys], batch.num_rows(), &mut ids)?;
         self.place.resize(self.dictionary.len().max(self.place.len()), NONE);
-        // The groups of the epoch in the order in which they came, the first row of each, and the place of each row's.
+        // The groups of the epoch, those that are kept first, and the first row of each. Accumulators take it that every
+        // group they know of has had a row: so those before a group's first row are merged before it is known.
         let (mut groups, mut firsts) = (vec![], vec![]);
-        let mut places = Vec::with_capacity(ids.len());
-        for (row, id) in ids.iter().enumerate() {
-            if self.place[*id] == NONE {
-                self.place[*id] = groups.len() as u32;
-                groups.push(*id);
-                firsts.push(row as u32);
+        let mut kept = 0;
+        for known in [true, false] {
+            for (row, id) in ids.iter().enumerate() {
+                if self.place[*id] == NONE && self.states.has(*id) == known {
+                    self.place[*id] = groups.len() as u32;
+                    groups.push(*id);
+                    firsts.push(row as u32);
+                }
             }
-            places.push(self.place[*id] as usize);
+            kept = if known { groups.len() } else { kept };
         }
+        let places: Vec<usize> = ids.iter().map(|id| self.place[*id] as usize).collect();
         groups.iter().for_each(|g| self.place[*g] = NONE);
-        let keys = match firsts.len() == batch.num_rows() {
-            true => batch.columns()[..self.keys].to_vec(),
-            false => take_arrays(&batch.columns()[..self.keys], &UInt32Array::from(firsts), None)?,
-        };
-        let kept: Vec<usize> = (0..groups.len()).filter(|i| self.states.has(groups[*i])).collect();
-        if !kept.is_empty() {
-            let groups: Vec<usize> = kept.iter().map(|i| groups[*i]).collect();
-            let before = self.states.gather(self.keys..self.input.fields().len(), &groups)?;
-            self.accumulators.merge(&before, &kept, groups.len())?;
+        let keys = take_arrays(&batch.columns()[..self.keys], &UInt32Array::from(firsts), None)?;
+        if kept > 0 {
+            let before = self.states.gather(self.keys..self.input.fields().len(), &groups[..kept])?;
+            self.accumulators.merge(&before, &(0..kept).collect::<Vec<_>>(), kept)?;
         }
         self.accumulators.merge(&batch.columns()[self.keys..], &places, groups.len())?;
         self.touch(&groups, &keys)?;
