@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_empty_array};
+use arrow::datatypes::FieldRef;
 use datafusion_expr::{EmitTo, GroupsAccumulator};
 use tidemill_core::{Error, Result};
 
-use crate::aggregate::kernel::{Inputs, Kernel, conform, failed};
+use crate::aggregate::kernel::{Inputs, Kernel, conform};
+use crate::expression::data_error;
 
 /// One accumulator for each call of a kernel, over the same groups.
 pub struct Accumulators {
@@ -29,7 +31,7 @@ impl Accumulators {
             args.clear();
             args.extend(call.args.iter().map(|a| inputs.args[*a].array.clone()));
             let filter = call.filter.map(|f| inputs.filters[f].as_filter());
-            accumulator.update_batch(&args, ids, filter, groups).map_err(failed)?;
+            accumulator.update_batch(&args, ids, filter, groups).map_err(data_error)?;
         }
         Ok(())
     }
@@ -42,7 +44,7 @@ impl Accumulators {
             let Some((own, others)) = rest.split_at_checked(call.state_columns) else {
                 return Err(Error::internal("partial states with too few columns"));
             };
-            accumulator.merge_batch(own, ids, groups).map_err(failed)?;
+            accumulator.merge_batch(own, ids, groups).map_err(data_error)?;
             rest = others;
         }
         Ok(())
@@ -56,22 +58,21 @@ impl Accumulators {
         }
         let mut states = Vec::with_capacity(fields.len());
         for accumulator in &mut self.list {
-            states.extend(accumulator.state(EmitTo::All).map_err(failed)?);
+            states.extend(accumulator.state(EmitTo::All).map_err(data_error)?);
         }
         states.into_iter().zip(fields).map(|(a, f)| conform(a, f.data_type())).collect()
     }
 
     /// Takes the results out, a row for each group; there are no groups afterwards.
     pub fn values(&mut self) -> Result<Vec<ArrayRef>> {
-        let empty = std::mem::take(&mut self.groups) == 0;
-        let one = |(accumulator, function): (&mut Box<dyn GroupsAccumulator>, _)| {
-            let field = datafusion_physical_expr::aggregate::AggregateFunctionExpr::field(function);
-            match empty {
-                true => Ok(new_empty_array(field.data_type())),
-                false => conform(accumulator.evaluate(EmitTo::All).map_err(failed)?, field.data_type()),
-            }
+        let fields = self.kernel.value_fields();
+        if std::mem::take(&mut self.groups) == 0 {
+            return Ok(fields.iter().map(|f| new_empty_array(f.data_type())).collect());
+        }
+        let one = |(accumulator, field): (&mut Box<dyn GroupsAccumulator>, &FieldRef)| {
+            conform(accumulator.evaluate(EmitTo::All).map_err(data_error)?, field.data_type())
         };
-        self.list.iter_mut().zip(self.kernel.functions().map(Arc::as_ref)).map(one).collect()
+        self.list.iter_mut().zip(fields).map(one).collect()
     }
 
     /// Bytes held, about.

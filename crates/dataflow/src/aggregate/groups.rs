@@ -7,7 +7,8 @@ use datafusion_physical_plan::aggregates::group_values::{GroupValues, new_group_
 use datafusion_physical_plan::aggregates::order::GroupOrdering;
 use tidemill_core::Result;
 
-use crate::aggregate::kernel::{conform, failed};
+use crate::aggregate::kernel::conform;
+use crate::expression::data_error;
 
 /// The distinct keys so far.
 pub struct Groups {
@@ -28,7 +29,7 @@ impl Groups {
     pub fn try_new(schema: &SchemaRef) -> Result<Self> {
         let values = match schema.fields().is_empty() {
             true => Values::Global { open: false },
-            false => Values::Keyed(new_group_values(schema.clone(), &GroupOrdering::None).map_err(failed)?),
+            false => Values::Keyed(new_group_values(schema.clone(), &GroupOrdering::None).map_err(data_error)?),
         };
         Ok(Self { schema: schema.clone(), values })
     }
@@ -36,7 +37,7 @@ impl Groups {
     /// Puts the group number of each of `rows` rows into `ids`, with new groups for new keys.
     pub fn intern(&mut self, keys: &[ArrayRef], rows: usize, ids: &mut Vec<usize>) -> Result<()> {
         match &mut self.values {
-            Values::Keyed(values) => values.intern(keys, ids).map_err(failed),
+            Values::Keyed(values) => values.intern(keys, ids).map_err(data_error),
             Values::Global { open } => {
                 *open |= rows > 0;
                 ids.clear();
@@ -71,7 +72,7 @@ impl Groups {
         match &mut self.values {
             Values::Keyed(values) => {
                 let len = values.len();
-                let keys = values.emit(EmitTo::All).map_err(failed)?;
+                let keys = values.emit(EmitTo::All).map_err(data_error)?;
                 values.clear_shrink(len);
                 keys.into_iter().zip(self.schema.fields()).map(|(a, f)| conform(a, f.data_type())).collect()
             }

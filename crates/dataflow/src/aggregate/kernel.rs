@@ -2,22 +2,23 @@
 //! the rows afterwards.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
-use datafusion_common::DataFusionError;
 use datafusion_expr::{ColumnarValue, GroupsAccumulator};
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::GroupsAccumulatorAdapter;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
-use tidemill_core::{Error, Result};
+use datafusion_physical_expr::expressions::Literal;
+use tidemill_core::Result;
 use tidemill_plan::op::{AggregateCall, Expr, GroupBy};
 
 use crate::aggregate::accumulators::Accumulators;
 use crate::aggregate::grouping_sets::GroupingSets;
 use crate::aggregate::groups::Groups;
 use crate::aggregate::ordered::{Ordered, needs_order};
+use crate::expression::data_error;
 
 /// What to compute: immutable, shared by all tables of an operator.
 pub struct Kernel {
@@ -26,10 +27,13 @@ pub struct Kernel {
     sets: GroupingSets,
     /// Arguments of all calls, each expression once.
     args: Vec<Expr>,
+    /// Of the arguments that are literals, as in `COUNT(*)`: the longest column made so far.
+    literals: Vec<Option<Mutex<ArrayRef>>>,
     /// Filters of all calls, each expression once.
     filters: Vec<Expr>,
     pub(super) calls: Vec<Call>,
     state_fields: Vec<FieldRef>,
+    value_fields: Vec<FieldRef>,
 }
 
 /// One aggregate call, with places in the kernel's lists.
@@ -62,7 +66,7 @@ impl Kernel {
         for call in calls {
             let function = call.function.clone();
             let orders = function.order_bys().iter().map(|o| o.expr.clone());
-            let fields = function.state_fields().map_err(failed)?;
+            let fields = function.state_fields().map_err(data_error)?;
             list.push(Call {
                 args: function.expressions().into_iter().chain(orders).map(|e| place(&mut args, e)).collect(),
                 filter: call.filter.clone().map(|e| place(&mut filters, e)),
@@ -71,12 +75,18 @@ impl Kernel {
             });
             state_fields.extend(fields);
         }
+        let literal = |e: &Expr| {
+            let literal = e.downcast_ref::<Literal>()?;
+            Some(Mutex::new(literal.value().to_array_of_size(0).ok()?))
+        };
         Ok(Self {
+            literals: args.iter().map(literal).collect(),
             keys: group.keys.iter().map(|(e, _)| e.clone()).collect(),
             key_schema: Arc::new(Schema::new(key_fields)),
             sets,
             args,
             filters,
+            value_fields: calls.iter().map(|c| c.function.field()).collect(),
             calls: list,
             state_fields,
         })
@@ -98,8 +108,8 @@ impl Kernel {
     }
 
     /// The columns of the results.
-    pub fn value_fields(&self) -> Vec<FieldRef> {
-        self.calls.iter().map(|c| c.function.field()).collect()
+    pub fn value_fields(&self) -> &[FieldRef] {
+        &self.value_fields
     }
 
     /// The aggregate functions, in the order of their calls.
@@ -111,8 +121,12 @@ impl Kernel {
     pub fn evaluate_inputs(&self, batch: &RecordBatch) -> Result<Inputs> {
         let rows = batch.num_rows();
         let all = |list: &[Expr]| -> Result<Vec<Column>> { list.iter().map(|e| Column::of(e, batch)).collect() };
-        let filters = all(&self.filters)?;
-        Ok(Inputs { rows, keys: all(&self.keys)?, args: all(&self.args)?, filters })
+        let arg = |(expr, literal): (&Expr, &Option<Mutex<ArrayRef>>)| match literal {
+            None => Column::of(expr, batch),
+            Some(known) => Column::of_literal(expr, known, batch),
+        };
+        let args = self.args.iter().zip(&self.literals).map(arg).collect::<Result<_>>()?;
+        Ok(Inputs { rows, keys: all(&self.keys)?, args, filters: all(&self.filters)? })
     }
 
     /// No groups yet.
@@ -141,7 +155,7 @@ fn new_accumulator(function: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn Grou
         let function = function.clone();
         Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())) as _)
     };
-    made.map_err(failed)
+    made.map_err(data_error)
 }
 
 /// The place of `expr` in `list`, where it is added unless it is there. Two `RANDOM()` are not the same.
@@ -211,9 +225,19 @@ pub(super) struct Column {
 
 impl Column {
     fn of(expr: &Expr, batch: &RecordBatch) -> Result<Self> {
-        let value = expr.evaluate(batch).map_err(failed)?;
+        let value = expr.evaluate(batch).map_err(data_error)?;
         let constant = matches!(value, ColumnarValue::Scalar(_));
-        Ok(Self { array: value.into_array(batch.num_rows()).map_err(failed)?, constant })
+        Ok(Self { array: value.into_array(batch.num_rows()).map_err(data_error)?, constant })
+    }
+
+    /// The column is made once, and then only cut to length.
+    fn of_literal(expr: &Expr, known: &Mutex<ArrayRef>, batch: &RecordBatch) -> Result<Self> {
+        let rows = batch.num_rows();
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < rows {
+            *known = Self::of(expr, batch)?.array;
+        }
+        Ok(Self { array: known.slice(0, rows), constant: true })
     }
 
     pub(super) fn as_filter(&self) -> &BooleanArray {
@@ -224,20 +248,4 @@ impl Column {
 /// `array` as a column of `field`'s type. Accumulators name the fields inside of lists and structs as they like.
 pub(super) fn conform(array: ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if array.data_type() == to { Ok(array) } else { Ok(cast(&array, to)?) }
-}
-
-/// What DataFusion found wrong, in our words: about the data, unless it says otherwise.
-pub fn failed(error: DataFusionError) -> Error {
-    let error = match error {
-        DataFusionError::ArrowError(e, _) => return Error::from(*e),
-        other => other,
-    };
-    let message = error.strip_backtrace();
-    match &error {
-        DataFusionError::NotImplemented(m) => Error::unsupported(m.clone()),
-        DataFusionError::Internal(_) => Error::internal(message),
-        DataFusionError::Execution(m) => Error::data(m.clone()),
-        _ => Error::data(message),
-    }
-    .caused_by(error)
 }
