@@ -137,6 +137,15 @@ struct EpochReadings {
     watermark: AtomicI64,
 }
 
+/// Two handles are equal if they read the same clock.
+impl PartialEq for EpochClock {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for EpochClock {}
+
 impl Default for EpochClock {
     fn default() -> Self {
         Self(Arc::new(EpochReadings { now: AtomicI64::new(0), watermark: AtomicI64::new(i64::MIN) }))

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{
     Array, ArrayAccessor, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array, Int64Array, ListArray,
@@ -11,8 +12,8 @@ use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
+use tidemill_core::EpochClock;
 
-use super::EpochClock;
 use super::instants::Instants;
 use super::zone::Zone;
 
@@ -24,6 +25,7 @@ pub(super) struct Call<'a> {
     pub(super) rows: usize,
     /// The readings of this epoch.
     pub(super) clock: &'a EpochClock,
+    draws: &'a AtomicU64,
     /// The arguments; a constant has one row.
     args: Vec<(ArrayRef, bool)>,
     fields: &'a [FieldRef],
@@ -33,7 +35,12 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(name: &'a str, args: &'a ScalarFunctionArgs, rows: usize, clock: &'a EpochClock) -> Result<Self> {
+    pub(super) fn new(
+        name: &'a str,
+        args: &'a ScalarFunctionArgs,
+        rows: usize,
+        (clock, draws): (&'a EpochClock, &'a AtomicU64),
+    ) -> Result<Self> {
         let columns = args
             .args
             .iter()
@@ -46,12 +53,18 @@ impl<'a> Call<'a> {
             name,
             rows,
             clock,
+            draws,
             args: columns,
             fields: &args.arg_fields,
             result: &args.return_field,
             config: &args.config_options,
             zone: OnceCell::new(),
         })
+    }
+
+    /// Reserves a place for each row in the sequence of random draws, and gives the first.
+    pub(super) fn draw(&self) -> u64 {
+        self.draws.fetch_add(self.rows as u64, Ordering::Relaxed)
     }
 
     /// How many arguments were given.
@@ -222,6 +235,19 @@ impl<T: ArrayAccessor> Column<T> {
     pub(super) fn at(&self, row: usize) -> Option<T::Item> {
         let i = if self.constant { 0 } else { row };
         if self.has_nulls && self.array.is_null(i) { None } else { Some(self.array.value(i)) }
+    }
+}
+
+impl<'a> Column<&'a ListArray> {
+    /// Where the elements of a row begin among [`Column::values`], and how many there are, if it is not NULL.
+    pub(super) fn range(&self, row: usize) -> Option<(u32, usize)> {
+        let i = if self.constant { 0 } else { row };
+        self.array.is_valid(i).then(|| (self.array.value_offsets()[i] as u32, self.array.value_length(i) as usize))
+    }
+
+    /// The elements of all rows.
+    pub(super) fn values(&self) -> &'a ArrayRef {
+        self.array.values()
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
@@ -16,7 +17,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::EpochClock;
+use tidemill_core::EpochClock;
+
 use super::call::Call;
 
 /// The declaration of a function.
@@ -36,7 +38,7 @@ pub struct Function {
     /// The types of the arguments after coercion and of the result, or nothing where it does not take such arguments.
     pub(super) types: fn(&[DataType]) -> Option<Types>,
     /// The type of the result where it depends on the value of a constant argument.
-    pub(super) by_value: Option<fn(&[DataType], &[Option<&ScalarValue>]) -> Option<DataType>>,
+    pub(super) by_value: Option<ByValue>,
     /// Computes one batch.
     pub(super) compute: fn(&Call) -> Result<ArrayRef>,
     /// DataFusion's function of the same name, for the arguments that only it takes.
@@ -44,6 +46,10 @@ pub struct Function {
     /// An expression that says the same, for the functions that must not evaluate all of their arguments.
     pub(super) rewrite: Option<fn(Vec<Expr>) -> Result<Expr>>,
 }
+
+/// The type of a result, by the types of the arguments and the values of those that are constants; nothing where the
+/// types alone decide.
+type ByValue = fn(&[DataType], &[Option<&ScalarValue>]) -> Option<DataType>;
 
 impl Function {
     /// What most functions are: a pure function of its arguments.
@@ -87,8 +93,6 @@ pub(super) enum Kind {
     Int,
     /// All numbers: `Float64`.
     Double,
-    /// Booleans.
-    Bool,
     /// Timestamps and dates, as they are.
     Time,
     /// Anything, as it is.
@@ -107,7 +111,6 @@ impl Kind {
             Kind::Bytes => (is_text || matches!(given, Binary | LargeBinary | BinaryView)).then_some(Binary),
             Kind::Int => (given.is_integer() || given.is_null()).then_some(Int64),
             Kind::Double => (given.is_numeric() || given.is_null()).then_some(Float64),
-            Kind::Bool => matches!(given, Boolean | Null).then_some(Boolean),
             Kind::Time => match given {
                 Timestamp(..) | Date32 => Some(given.clone()),
                 Date64 | Null => Some(TIMESTAMP_3),
@@ -156,6 +159,9 @@ pub(super) struct FlinkFunction {
     aliases: Vec<String>,
     signature: Signature,
     clock: EpochClock,
+    /// How many random numbers were drawn: a count, and not the state of a generator, makes a seeded sequence
+    /// independent of how rows are batched.
+    draws: AtomicU64,
 }
 
 impl FlinkFunction {
@@ -165,6 +171,7 @@ impl FlinkFunction {
             aliases: declaration.names[1..].iter().map(|n| (*n).to_string()).collect(),
             signature: Signature::user_defined(declaration.volatility),
             clock,
+            draws: AtomicU64::new(0),
         }
     }
 
@@ -176,7 +183,7 @@ impl FlinkFunction {
 // Two registrations are one function only if they read the same clock.
 impl PartialEq for FlinkFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name() && self.clock.is_same(&other.clock)
+        self.name() == other.name() && self.clock == other.clock
     }
 }
 
@@ -244,7 +251,8 @@ impl ScalarUDFImpl for FlinkFunction {
         }
         let constant =
             !self.declaration.per_row && args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
-        let call = Call::new(self.name(), &args, if constant { 1 } else { args.number_rows }, &self.clock)?;
+        let call =
+            Call::new(self.name(), &args, if constant { 1 } else { args.number_rows }, (&self.clock, &self.draws))?;
         let array = (self.declaration.compute)(&call)?;
         if constant {
             Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?))

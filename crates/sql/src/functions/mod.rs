@@ -4,12 +4,9 @@
 //! form takes on to it (`to_timestamp(1706695509)`). [`syntax`] does the same for the forms with words inside
 //! (`EXTRACT(DOW FROM t)`, `SUBSTRING(s FROM 2)`). NULL in gives NULL out unless a function says otherwise.
 //!
-//! 1. [`clock`]: the readings that an epoch hands in; no function asks the machine for the time.
-//! 2. `declaration`: what a function is. `call`: its arguments and results, as typed columns.
-//! 3. `zone`, `instants`, `pattern`: time zones, columns of times, Java's patterns of dates.
-//! 4. The functions, by what they are about: [`ALL`] lists them.
-
-pub mod clock;
+//! 1. `declaration`: what a function is. `call`: its arguments and results, as typed columns.
+//! 2. `zone`, `instants`, `pattern`: time zones, columns of times, Java's patterns of dates.
+//! 3. The functions, by what they are about: [`ALL`] lists them.
 
 mod call;
 mod declaration;
@@ -18,7 +15,11 @@ mod pattern;
 mod syntax;
 mod zone;
 
+mod collection;
 mod conditional;
+mod json;
+mod number;
+mod random;
 mod text;
 mod time;
 
@@ -26,8 +27,8 @@ mod time;
 mod tests;
 
 use datafusion::logical_expr::ScalarUDF;
+use tidemill_core::EpochClock;
 
-pub use clock::EpochClock;
 pub use declaration::Function;
 pub use syntax::FlinkSyntax;
 
@@ -119,8 +120,8 @@ pub static ALL: &[(&str, &[&Function])] = &[
             &text::coding::BIN,
             &text::coding::URL_ENCODE,
             &text::coding::URL_DECODE,
-            &text::coding::ENCODE,
-            &text::coding::DECODE,
+            &text::charset::ENCODE,
+            &text::charset::DECODE,
             &text::digest::MD5,
             &text::digest::SHA1,
             &text::digest::SHA224,
@@ -130,9 +131,49 @@ pub static ALL: &[(&str, &[&Function])] = &[
             &text::digest::SHA2,
         ],
     ),
+    (
+        "JSON",
+        &[
+            &json::JSON_VALUE,
+            &json::JSON_QUERY,
+            &json::JSON_EXISTS,
+            &json::IS_JSON,
+            &json::JSON_LENGTH,
+            &json::JSON_STRING,
+            &json::JSON_QUOTE,
+            &json::JSON_UNQUOTE,
+        ],
+    ),
+    (
+        "Numbers",
+        &[
+            &number::MOD,
+            &number::POWER,
+            &number::LOG,
+            &number::E,
+            &number::SIGN,
+            &number::FLOOR,
+            &number::CEIL,
+            &number::ROUND,
+            &number::TRUNCATE,
+            &random::RAND,
+            &random::RAND_INTEGER,
+        ],
+    ),
+    (
+        "Arrays and maps",
+        &[
+            &collection::CARDINALITY,
+            &collection::ELEMENT,
+            &collection::ARRAY_POSITION,
+            &collection::ARRAY_REMOVE,
+            &collection::MAP_FROM_ARRAYS,
+        ],
+    ),
 ];
 
-/// Every function, reading `clock`, ready to be registered.
+/// Every function, ready to be registered. They read the time from `clock`, which the engine sets once an epoch, and
+/// never ask the machine for it.
 pub fn all(clock: &EpochClock) -> Vec<ScalarUDF> {
     let functions = ALL.iter().flat_map(|(_, functions)| functions.iter());
     functions.map(|function| ScalarUDF::new_from_impl(FlinkFunction::new(function, clock.clone()))).collect()

@@ -6,9 +6,10 @@
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};
 use datafusion::logical_expr::{Expr, ScalarUDF};
+use tidemill_core::EpochClock;
 
 use super::declaration::{FlinkFunction, Function};
-use super::{EpochClock, text, time};
+use super::{text, time};
 
 /// Plans the forms with words inside as the functions of this module.
 #[derive(Debug, Default)]

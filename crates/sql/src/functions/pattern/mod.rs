@@ -27,6 +27,9 @@ enum Item {
     Optional(Vec<Item>),
 }
 
+/// How often a letter may be repeated.
+const LONGEST: usize = 32;
+
 const LETTERS: &[u8] = b"GuyYQqMLwWdDeEcFaHkKhmsSAnNzVOXxZ";
 
 impl Pattern {
@@ -67,6 +70,9 @@ impl Pattern {
                     while chars.peek() == Some(&c) {
                         chars.next();
                         count += 1;
+                    }
+                    if count > LONGEST {
+                        return exec_err!("the date pattern \"{pattern}\" repeats the letter {c} {count} times");
                     }
                     let letter = c as u8;
                     if !LETTERS.contains(&letter) {

@@ -1,5 +1,6 @@
 //! Functions of strings. Positions count characters from 1.
 
+pub(super) mod charset;
 pub(super) mod coding;
 pub(super) mod digest;
 pub(super) mod joining;

@@ -9,7 +9,7 @@ use super::super::declaration::{Function, Kind, takes};
 
 /// The place, counted from 1, of `part` in `text` at or after the place `from`; 0 if there is none.
 fn locate(text: &str, part: &str, from: i64) -> i32 {
-    let skipped = (from - 1).max(0) as usize;
+    let skipped = from.saturating_sub(1).max(0) as usize;
     let start = if skipped == 0 {
         0
     } else {
@@ -48,6 +48,7 @@ pub(in super::super) static LOCATE: Function = Function {
         ("locate('l', 'Tidemill', 99)", "0"),
         ("locate('l', 'Mühle')", "4"),
         ("locate('', 'Tidemill')", "1"),
+        ("locate('T', 'Tidemill', -9223372036854775807 - 1)", "1"),
         ("locate(CAST(NULL AS STRING), 'Tidemill')", "NULL"),
     ],
     types: |args| takes(args, &[Kind::Text, Kind::Text, Kind::Int], 2, DataType::Int32),

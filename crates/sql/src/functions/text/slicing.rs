@@ -103,7 +103,7 @@ pub(in super::super) static RIGHT: Function = Function {
 const LONGEST: i64 = 64 << 20;
 
 fn pad(text: &str, length_wanted: i64, padding: &str, at_left: bool, out: &mut String) -> Option<()> {
-    if length_wanted < 0 || length_wanted > LONGEST || padding.is_empty() {
+    if !(0..=LONGEST).contains(&length_wanted) || padding.is_empty() {
         return None;
     }
     let missing = length_wanted - length(text);

@@ -42,7 +42,7 @@ pub(in super::super) static TIMESTAMPDIFF: Function = Function {
                     } else {
                         from.local(row, zone).zip(to.local(row, zone))
                     };
-                    ends.and_then(|(a, b)| Some((to_ticks(b, 1_000_000)? - to_ticks(a, 1_000_000)?) / size))
+                    ends.and_then(|(a, b)| Some(to_ticks(b, 1_000_000)?.checked_sub(to_ticks(a, 1_000_000)?)? / size))
                 }
                 Unit::Months(size) => {
                     from.local(row, zone).zip(to.local(row, zone)).map(|(a, b)| whole_months(a, b) / size)

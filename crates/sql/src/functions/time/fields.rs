@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDateTime, Timelike};
 use datafusion::common::Result;
 
 use super::super::call::Call;
-use super::super::declaration::{Function, Types};
+use super::super::declaration::{Function, Kind, Types, takes};
 
 fn part(call: &Call, part: impl Fn(NaiveDateTime) -> u32) -> Result<ArrayRef> {
     let time = call.instants(0)?;
@@ -16,7 +16,7 @@ fn part(call: &Call, part: impl Fn(NaiveDateTime) -> u32) -> Result<ArrayRef> {
 
 /// The types of the parts of a date.
 fn of_date(args: &[DataType]) -> Option<Types> {
-    super::super::declaration::takes(args, &[super::super::declaration::Kind::Time], 1, DataType::Int64)
+    takes(args, &[Kind::Time], 1, DataType::Int64)
 }
 
 /// The types of the parts of a time, which a time of day has too.

@@ -28,8 +28,8 @@ fn instant(call: &Call) -> Result<ArrayRef> {
 
 /// What the wall shows in the session's zone: days since 1970 and milliseconds of the day.
 fn wall(call: &Call) -> Result<Option<(i64, i64)>> {
-    let utc = from_ticks(call.clock.now(), MICROS);
-    let millis = utc.and_then(|utc| call.zone().ok()?.to_local(utc)).and_then(|local| to_ticks(local, 1_000));
+    let (utc, zone) = (from_ticks(call.clock.now(), MICROS), call.zone()?);
+    let millis = utc.and_then(|utc| zone.to_local(utc)).and_then(|local| to_ticks(local, 1_000));
     Ok(millis.map(|m| (m.div_euclid(86_400_000), m.rem_euclid(86_400_000))))
 }
 
@@ -122,8 +122,7 @@ pub(in super::super) static CURRENT_WATERMARK: Function = Function {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::EpochClock;
-    use super::super::super::tests::{check_in, check_with};
+    use super::super::super::tests::{check_in, check_with, clock};
     use tidemill_core::Watermark;
 
     #[test]
@@ -136,11 +135,10 @@ mod tests {
 
     #[test]
     fn the_watermark_has_the_type_of_the_column() {
-        let clock = EpochClock::default();
-        clock.set_watermark(Watermark(1_706_695_509_123_456));
+        let clock = clock(0, Watermark(1_706_695_509_123_456));
         check_with(&clock, "current_watermark(to_timestamp_ltz(0, 3))", "2024-01-31 10:05:09.123Z");
         check_with(&clock, "current_watermark(arrow_cast(0, 'Timestamp(s)'))", "2024-01-31 10:05:09");
-        clock.set_watermark(Watermark::MAX);
+        clock.set(0, Watermark::MAX);
         check_with(&clock, "current_watermark(to_timestamp_ltz(0, 3))", "NULL");
     }
 }
