@@ -19,7 +19,10 @@ pub fn markdown() -> String {
             out.push_str("\nMetadata columns (`name TYPE METADATA FROM 'key'`):\n\n| key | type |\n| --- | --- |\n");
             for field in metadata {
                 let null = if field.is_nullable() { "" } else { " NOT NULL" };
-                row(&mut out, &[&format!("`{}`", field.name()), &format!("{}{null}", field.data_type())]);
+                row(
+                    &mut out,
+                    &[&format!("`{}`", field.name()), &format!("{}{null}", formats::sql_type(field.data_type()))],
+                );
             }
         }
     }

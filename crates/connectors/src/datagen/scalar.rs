@@ -17,6 +17,7 @@ use tidemill_core::time::from_micros;
 use tidemill_core::{Error, Micros, Result};
 
 use super::fields::Values;
+use crate::formats::sql_type;
 use crate::random::Random;
 
 /// What was said about a random value.
@@ -124,7 +125,7 @@ pub(crate) fn sequence(of: &DataType, start: i64, prefix: &str) -> Result<Arc<dy
 
 fn cannot(of: &DataType, prefix: &str) -> Error {
     let name = prefix.trim_start_matches("fields.");
-    Error::unsupported(format!("connector 'datagen' cannot make values of type {of} for '{name}'"))
+    Error::unsupported(format!("connector 'datagen' cannot make values of type {} for '{name}'", sql_type(of)))
 }
 
 fn decimal(
@@ -272,7 +273,7 @@ impl Values for Sequence {
         let numbers = Int64Array::from_iter_values(rows.iter().map(|r| self.start.wrapping_add(r.cast_signed())));
         let options = CastOptions { safe: false, ..CastOptions::default() };
         cast_with_options(&numbers, &self.of, &options).map_err(|e| {
-            Error::statement(format!("the sequence '{}' goes beyond what {} can hold", self.prefix, self.of))
+            Error::statement(format!("the sequence '{}' goes beyond what {} can hold", self.prefix, sql_type(&self.of)))
                 .caused_by(e)
         })
     }

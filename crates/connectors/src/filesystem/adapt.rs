@@ -14,6 +14,7 @@ use tidemill_core::source::{Position, RawRows, RejectedRow};
 use tidemill_core::{Error, Result};
 
 use super::archive::position;
+use crate::formats::sql_type;
 
 /// Where a declared column comes from.
 #[derive(Debug)]
@@ -121,7 +122,7 @@ impl Adapter {
     }
 
     fn cannot(&self, field: &Field, column: &ArrayRef, e: Error) -> Error {
-        let (name, from, to) = (field.name(), column.data_type(), field.data_type());
+        let (name, from, to) = (field.name(), sql_type(column.data_type()), sql_type(field.data_type()));
         Error::data(format!("file '{}': column '{name}' cannot be read as {to}: {}", self.file, e.message()))
             .with_hint(format!("In the file it is {from}."))
             .caused_by(e)

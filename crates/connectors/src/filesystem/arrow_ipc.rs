@@ -13,8 +13,10 @@ use super::object::Object;
 use super::rows::{RowFile, Unit};
 use super::source::FileSplit;
 
-/// How a file of the file kind begins.
-const MAGIC: &[u8] = b"ARROW1";
+/// How a file of the file kind begins, and how one of the stream kind does. Checked first: the reader takes the first
+/// bytes of anything else for a length, and makes room for it.
+const FILE: &[u8] = b"ARROW1";
+const STREAM: &[u8] = &[0xff; 4];
 
 /// A file of either kind.
 enum Ipc {
@@ -26,9 +28,12 @@ impl Ipc {
     fn open(object: &Object, name: &str, projection: Option<Vec<usize>>) -> Result<Self> {
         let failed = |e: &dyn std::fmt::Display| Error::data(format!("cannot read '{name}' as Arrow: {e}"));
         let mut magic = Vec::new();
-        let begin = object.stream(0).and_then(|s| s.take(MAGIC.len() as u64).read_to_end(&mut magic));
+        let begin = object.stream(0).and_then(|s| s.take(FILE.len() as u64).read_to_end(&mut magic));
         begin.map_err(|e| failed(&e).caused_by(e))?;
-        let ipc = if magic == MAGIC {
+        if !magic.starts_with(FILE) && !magic.starts_with(STREAM) {
+            return Err(failed(&"it begins neither like an Arrow file nor like an Arrow stream"));
+        }
+        let ipc = if magic == FILE {
             FileReader::try_new(BufReader::new(Seeking::new(object)), projection).map(Self::File)
         } else {
             object

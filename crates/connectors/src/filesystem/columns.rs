@@ -10,6 +10,7 @@ use tidemill_core::{Error, Result};
 
 use super::location::FoundFile;
 use super::partition;
+use crate::formats::sql_type;
 use crate::records::layout::Place;
 
 /// The metadata columns of files: name and type, as in Flink.
@@ -113,7 +114,7 @@ fn cast_text(text: ArrayRef, field: &Field, value: &str, file: &FoundFile) -> Re
     let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(&text, field.data_type(), &options).map_err(|e| {
         let name = field.name();
-        Error::data(format!("file '{}': partition '{name}={value}' is no {}", file.name, field.data_type()))
+        Error::data(format!("file '{}': partition '{name}={value}' is no {}", file.name, sql_type(field.data_type())))
             .caused_by(e)
     })
 }

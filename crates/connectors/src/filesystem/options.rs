@@ -34,7 +34,8 @@ const SPLITS: OptionSpec = OptionSpec::new(
     "source.splits",
     OptionKind::OneOf(&["path", "file"]),
     "path",
-    "`path`: the files, in name order, are one ordered split. `file`: each file is a split with its own watermark.",
+    "`path`: the files, in name order, are one ordered split. `file`: each file is a split with its own watermark; \
+     a file that is renamed while nobody follows it is then read again.",
 );
 const FILE_SIZE: OptionSpec = OptionSpec::new(
     "sink.rolling-policy.file-size",

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use super::archive::Archive;
 use super::columns::FileColumns;
 use super::compression::Compression;
+use super::file_splits::FileSplits;
 use super::location::{FoundFile, Location};
 use super::options::{FileFormat, FileOptions};
 use super::rows::{KnownFiles, RowReader};
@@ -29,6 +30,7 @@ pub(crate) struct FileSource {
     options: FileOptions,
     location: Location,
     columns: Arc<FileColumns>,
+    file_splits: FileSplits,
 }
 
 /// One split that is being read: what its files have in common.
@@ -60,7 +62,7 @@ impl FileSource {
     /// The same, at a location that is given.
     pub(crate) fn at(table: &TableSpec, options: FileOptions, location: Location) -> Result<Self> {
         let columns = Arc::new(FileColumns::new(table, &options.default_partition)?);
-        Ok(Self { options, location, columns })
+        Ok(Self { options, location, columns, file_splits: FileSplits::default() })
     }
 
     /// The files of a bounded split from `from` on, each with where to begin in it.
@@ -96,7 +98,7 @@ impl Source for FileSource {
         let follow = self.options.monitor.is_some();
         let files = if follow { self.location.list().await? } else { self.location.list_some().await? };
         if self.options.split_by_file {
-            let splits = files.into_iter().map(|f| SplitId(f.name)).collect();
+            let splits = self.file_splits.add(files).into_iter().map(SplitId).collect();
             return Ok(Splits { splits, more_later: follow });
         }
         Ok(Splits { splits: vec![SplitId(self.location.written.clone())], more_later: false })

@@ -312,6 +312,11 @@ fn open_same(path: &Path, expected: Option<u64>) -> Result<Option<File>> {
     Ok(same.then_some(file))
 }
 
+/// The inode of the file at `path`, where there are such things.
+pub(crate) fn inode_at(path: &Path) -> Option<u64> {
+    inode(&std::fs::metadata(path).ok()?)
+}
+
 #[cfg(unix)]
 fn inode(meta: &std::fs::Metadata) -> Option<u64> {
     Some(std::os::unix::fs::MetadataExt::ino(meta))

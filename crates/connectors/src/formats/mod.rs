@@ -22,6 +22,7 @@ mod testing;
 mod tests;
 mod value;
 
+pub(crate) use fault::sql_type;
 use tidemill_core::format::Format;
 use tidemill_core::{Error, Result};
 

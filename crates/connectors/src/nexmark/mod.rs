@@ -2,7 +2,7 @@
 //!
 //! Each event is a function of the seed and its number, so it is the same in whatever batch, and columns that nobody wants are
 //! never made. Fields, proportions and distributions are those of the public benchmark; see
-//! `docs/decisions/nexmark-generator.md` for why this is no outside crate.
+//! `docs/decisions/0004-nexmark-generator.md` for why this is no outside crate.
 //!
 //! - [`config`]: the numbers of the benchmark; which event is what, and when; `options`: the same in `WITH (..)`.
 //! - [`person`], [`auction`], [`bid`]: the columns of each; [`letters`]: their texts.

@@ -9,6 +9,7 @@ use tidemill_core::{Error, Result};
 
 use super::config::{Config, Kind};
 use super::{auction, bid, person};
+use crate::formats::sql_type;
 
 /// A field that can be made: name and type.
 pub(crate) type Made = (&'static str, DataType);
@@ -128,8 +129,8 @@ fn field_of(kind: Kind, field: &Field, prefix: &str) -> Result<Column> {
         return Err(unknown(&format!("{prefix}{}", field.name()), made.iter().map(|(name, _)| *name)));
     };
     if !can_cast_types(&made[i].1, field.data_type()) {
-        let message = format!("column '{prefix}{}' of connector 'nexmark' is {}", field.name(), made[i].1);
-        return Err(Error::statement(format!("{message}, which cannot be read as {}", field.data_type())));
+        let message = format!("column '{prefix}{}' of connector 'nexmark' is {}", field.name(), sql_type(&made[i].1));
+        return Err(Error::statement(format!("{message}, which cannot be read as {}", sql_type(field.data_type()))));
     }
     Ok(Column { target: field.clone(), what: What::Field(kind, i) })
 }

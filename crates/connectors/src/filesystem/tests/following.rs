@@ -4,11 +4,12 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::time::Duration;
 
+use tidemill_core::SplitId;
 use tokio::runtime::{Builder, Runtime};
 
 use super::super::columns::FileColumns;
 use super::super::location::Location;
-use super::super::options::FileOptions;
+use super::super::options::{FileFormat, FileOptions};
 use super::super::source::FileSplit;
 use super::super::tail::Tail;
 use super::*;
@@ -92,8 +93,6 @@ fn tail(dir: &TempDir, runtime: &Runtime, pattern: &str, from: Option<&Position>
     };
     Tail::new(Arc::new(split), Arc::new(cutting), from).unwrap()
 }
-
-use super::super::options::FileFormat;
 
 #[test]
 fn appended_lines_and_new_files() {
@@ -203,6 +202,49 @@ fn a_removed_file_is_read_to_its_end() {
     assert_eq!(rest, "2", "its last line is complete when it has been gone for long enough");
     f.append("a.log", "3\n");
     assert_eq!(f.poll(), "3 ");
+}
+
+#[test]
+fn a_renamed_file_is_no_new_split() {
+    let dir = directory(&[("a.log", b"1\n"), ("b.log", b"2\n")]);
+    let options = [("format", "raw"), ("source.monitor-interval", "1 ms"), ("source.splits", "file")];
+    let source = Filesystem.source(&table(dir.path(), vec![text("line")], &options)).unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let splits = || {
+        let splits = runtime.block_on(source.splits()).unwrap();
+        assert!(splits.more_later);
+        let name = |s: &SplitId| s.0.rsplit('/').next().unwrap().to_owned();
+        splits.splits.iter().map(name).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(splits(), "a.log b.log");
+    std::fs::rename(dir.path().join("a.log"), dir.path().join("a.log.1")).unwrap();
+    put(dir.path(), "a.log", b"3\n");
+    put(dir.path(), "c.log", b"4\n");
+    assert_eq!(splits(), "a.log b.log c.log");
+}
+
+#[tokio::test]
+async fn new_parquet_files_are_followed_and_resumed() {
+    let dir = directory(&[("a", &columnar::parquet(&batch(&[("n", ints(&[1, 2]))])))]);
+    let options = [("format", "parquet"), ("source.monitor-interval", "1 ms")];
+    let source = Filesystem.source(&table(dir.path(), vec![int("n")], &options)).unwrap();
+    let request = ReadRequest { projection: vec![0], batch_rows: 1, decode_threads: 2 };
+    let split = &source.splits().await.unwrap().splits[0];
+    let mut reader = source.open(split, None, &request).await.unwrap();
+    let first = reader.next().await.unwrap().unwrap();
+    let second = reader.next().await.unwrap().unwrap();
+    put(dir.path(), "b", &columnar::parquet(&batch(&[("n", ints(&[3]))])));
+    let third = reader.next().await.unwrap().unwrap();
+    assert_eq!(numbers(&[first.clone(), second, third.clone()]), [1, 2, 3]);
+    put(dir.path(), "c", &columnar::parquet(&batch(&[("n", ints(&[4]))])));
+    for (from, expected) in [(first, vec![2, 3, 4]), (third, vec![4])] {
+        let mut reader = source.open(split, Some(&from.position), &request).await.unwrap();
+        let mut pieces = vec![];
+        while pieces.len() < expected.len() {
+            pieces.push(reader.next().await.unwrap().unwrap());
+        }
+        assert_eq!(numbers(&pieces), expected, "from {}", from.position);
+    }
 }
 
 #[test]
