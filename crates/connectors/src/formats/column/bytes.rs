@@ -114,6 +114,11 @@ impl Column for Strings {
         Ok(())
     }
 
+    fn text_within(&mut self, bytes: &[u8], start: usize, end: usize) -> Read<()> {
+        self.0.push(&bytes[start..end]);
+        Ok(())
+    }
+
     fn nulls(&mut self, n: usize) {
         self.0.nulls(n);
     }

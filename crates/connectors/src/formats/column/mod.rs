@@ -35,6 +35,11 @@ pub(crate) trait Column: Send {
     /// Appends the value of a whole text.
     fn text(&mut self, text: &[u8]) -> Read<()>;
 
+    /// Appends the value of the text from `start` to `end`, where it helps to look beyond its end.
+    fn text_within(&mut self, bytes: &[u8], start: usize, end: usize) -> Read<()> {
+        self.text(&bytes[start..end])
+    }
+
     /// Appends `n` NULLs.
     fn nulls(&mut self, n: usize);
 

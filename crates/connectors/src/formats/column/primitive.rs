@@ -36,6 +36,16 @@ impl<S: Scalar> Primitive<S> {
     }
 }
 
+impl<S: Scalar> Primitive<S> {
+    /// A text that may have white space around its value.
+    #[cold]
+    fn spaced(&mut self, text: &[u8]) -> Read<()> {
+        let value = self.scalar.text(trimmed(text));
+        self.push(value.ok_or_else(|| Fault::mismatch(text, &self.data_type))?);
+        Ok(())
+    }
+}
+
 impl<S: Scalar> Column for Primitive<S> {
     #[inline]
     fn json(&mut self, text: &Text<'_>, pos: usize) -> Read<usize> {
@@ -68,8 +78,19 @@ impl<S: Scalar> Column for Primitive<S> {
     }
 
     fn text(&mut self, text: &[u8]) -> Read<()> {
-        let value = self.scalar.text(text).or_else(|| self.scalar.text(trimmed(text)));
-        self.push(value.ok_or_else(|| Fault::mismatch(text, &self.data_type))?);
+        match self.scalar.text(text) {
+            Some(value) => self.push(value),
+            None => return self.spaced(text),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn text_within(&mut self, bytes: &[u8], start: usize, end: usize) -> Read<()> {
+        match self.scalar.quick(bytes, start) {
+            Some((value, at)) if at == end => self.push(value),
+            _ => return self.text(&bytes[start..end]),
+        }
         Ok(())
     }
 

@@ -35,6 +35,8 @@ struct Field {
     nullable: bool,
     /// An empty field is NULL.
     empty_is_null: bool,
+    /// Nobody wants it, and any text would do.
+    idle: bool,
     column: Box<dyn Column>,
 }
 
@@ -45,6 +47,7 @@ impl CsvDecoder {
                 name: field.name().clone(),
                 nullable: field.is_nullable(),
                 empty_is_null: *field.data_type() != DataType::Utf8,
+                idle: *field.data_type() == DataType::Utf8 && !projection.contains(&i),
                 column: column::scalar(field.data_type(), projection.contains(&i))?,
             })
         });
@@ -72,31 +75,52 @@ impl CsvDecoder {
         self.absent = (0..self.fields.len()).filter(|c| !self.order.contains(&Some(*c))).collect();
     }
 
-    /// Reads the record at `start` as row `row`: the position after it, and what is wrong with it.
-    #[inline]
-    fn record(&mut self, bytes: &[u8], start: usize, row: usize, ends: &mut Ends) -> (usize, Read<()>) {
-        let mut read = Ok(());
-        let mut count = 0;
+    /// Reads the record at `start` as row `row`: the position after it.
+    #[inline(never)]
+    fn record(&mut self, bytes: &[u8], start: usize, row: usize, ends: &mut Ends) -> Read<usize> {
+        let Self { fields, order, dialect, absent, .. } = self;
         let mut pos = start;
-        loop {
-            let Some(place) = self.dialect.field(bytes, pos, ends) else {
-                let line = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |i| start + i);
-                ends.go_to(bytes, line + 1);
-                return (line, Err(Fault::syntax("not valid CSV: the quotes of a field are broken")));
-            };
-            if read.is_ok()
-                && let Some(Some(column)) = self.order.get(count)
-            {
-                read = self.fields[*column].read(bytes, &place, row, &self.dialect);
+        for (i, column) in order.iter().enumerate() {
+            let Some(place) = dialect.field(bytes, pos, ends) else { return Err(broken_quotes()) };
+            if let Some(column) = column {
+                fields[*column].read(bytes, &place, row, dialect)?;
             }
-            count += 1;
-            if place.next >= bytes.len() || bytes[place.next] == b'\n' {
-                if count != self.order.len() || !self.absent.is_empty() {
-                    read = read.and_then(|()| self.fill(count));
+            if place.last {
+                if i + 1 < order.len() || !absent.is_empty() {
+                    self.fill(i + 1)?;
                 }
-                return (place.next, read);
+                return Ok(place.next);
             }
             pos = place.next + 1;
+        }
+        self.too_many(bytes, start, ends)
+    }
+
+    /// The record at `start` has more fields than columns, and all the columns are read.
+    #[cold]
+    fn too_many(&mut self, bytes: &[u8], start: usize, ends: &mut Ends) -> Read<usize> {
+        let (end, count) = self.dialect.record_end(bytes, start);
+        ends.go_to(bytes, end + 1);
+        self.fill(count.ok_or_else(broken_quotes)?)?;
+        Ok(end)
+    }
+
+    /// The end of a record that is rejected for `fault`, and why it is.
+    #[cold]
+    fn rejected(&self, bytes: &[u8], start: usize, fault: Fault) -> (usize, Fault) {
+        match self.dialect.record_end(bytes, start) {
+            (end, Some(_)) => (end, fault),
+            (end, None) => (end, broken_quotes()),
+        }
+    }
+
+    /// In a block that is not UTF-8 as a whole: whether this record is.
+    #[cold]
+    fn check_utf8(&self, bytes: &[u8], start: usize, read: Read<usize>) -> Read<usize> {
+        let end = read.as_ref().map_or_else(|_| self.dialect.record_end(bytes, start).0, |end| *end);
+        match simdutf8::basic::from_utf8(&bytes[start..end]) {
+            Ok(_) => read,
+            Err(_) => Err(Fault::syntax("not valid UTF-8")),
         }
     }
 
@@ -118,24 +142,47 @@ impl CsvDecoder {
     }
 }
 
+#[cold]
+fn broken_quotes() -> Fault {
+    Fault::syntax("not valid CSV: the quotes of a field are broken")
+}
+
 impl Field {
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, bytes: &[u8], place: &Place, row: usize, dialect: &Dialect) -> Read<()> {
+        let empty = place.start == place.end;
+        if (empty && self.empty_is_null && !place.quoted) || dialect.null_literal.is_some() || place.escaped {
+            return self.read_special(bytes, place, row, dialect);
+        }
+        if self.idle {
+            return Ok(());
+        }
+        match self.column.text_within(bytes, place.start, place.end) {
+            Ok(()) => Ok(()),
+            Err(fault) => self.bad(row, dialect, fault),
+        }
+    }
+
+    /// The same for a field that may be NULL, or is not written as it is.
+    #[inline(never)]
+    fn read_special(&mut self, bytes: &[u8], place: &Place, row: usize, dialect: &Dialect) -> Read<()> {
         let raw = &bytes[place.start..place.end];
-        let null = !place.quoted
-            && ((raw.is_empty() && self.empty_is_null) || dialect.null_literal.as_ref().is_some_and(|n| n == raw));
-        let fault = if null {
-            if self.nullable {
+        let empty = raw.is_empty() && self.empty_is_null;
+        let null = (empty || dialect.null_literal.as_ref().is_some_and(|n| n == raw)) && !place.quoted;
+        let read = match (null, self.nullable) {
+            (true, true) => {
                 self.column.nulls(1);
-                return Ok(());
+                Ok(())
             }
-            Fault::value("NULL in a column that is NOT NULL")
-        } else {
-            match self.column.text(&place.text(bytes, dialect)) {
-                Ok(()) => return Ok(()),
-                Err(fault) => fault,
-            }
+            (true, false) => Err(Fault::value("NULL in a column that is NOT NULL")),
+            (false, _) => self.column.text(&place.text(bytes, dialect)),
         };
+        read.or_else(|fault| self.bad(row, dialect, fault))
+    }
+
+    /// A value that does not fit: NULL where the options say so, otherwise the end of the record.
+    #[cold]
+    fn bad(&mut self, row: usize, dialect: &Dialect, fault: Fault) -> Read<()> {
         if dialect.ignore_errors && self.nullable {
             self.column.truncate(row);
             self.column.nulls(1);
@@ -168,18 +215,23 @@ impl Decoder for CsvDecoder {
                 continue;
             }
             let row = records.rows();
-            let (end, mut read) = self.record(block, start, row, &mut ends);
-            if !all_utf8 && simdutf8::basic::from_utf8(&block[start..end]).is_err() {
-                read = Err(Fault::syntax("not valid UTF-8"));
+            let mut read = self.record(block, start, row, &mut ends);
+            if !all_utf8 {
+                read = self.check_utf8(block, start, read);
             }
-            let own = without_carriage_return(block, start, end);
-            match read {
-                Ok(()) => records.good(start, own),
-                Err(fault) => {
-                    self.fields.iter_mut().for_each(|f| f.column.truncate(row));
-                    records.bad(start, own, &fault);
+            let end = match read {
+                Ok(end) => {
+                    records.good(start, without_carriage_return(block, start, end));
+                    end
                 }
-            }
+                Err(fault) => {
+                    let (end, fault) = self.rejected(block, start, fault);
+                    self.fields.iter_mut().for_each(|f| f.column.truncate(row));
+                    records.bad(start, without_carriage_return(block, start, end), &fault);
+                    ends.go_to(block, end + 1);
+                    end
+                }
+            };
             start = end + 1;
         }
         let rows = records.rows();

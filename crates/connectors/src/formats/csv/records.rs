@@ -42,6 +42,8 @@ pub(super) struct Place {
     pub(super) end: usize,
     /// The delimiter, newline or end of the bytes behind it.
     pub(super) next: usize,
+    /// What is behind it is not a delimiter: the record ends too.
+    pub(super) last: bool,
     pub(super) quoted: bool,
     /// There are doubled quotes or escapes in the text.
     pub(super) escaped: bool,
@@ -89,35 +91,63 @@ impl Dialect {
 
     /// The field at `pos`; `None` if its quotes are broken. The end of `bytes` is the end of the record. `ends` is at `pos`
     /// too, and goes on to the next field.
-    #[inline]
+    #[inline(always)]
     pub(super) fn field(&self, bytes: &[u8], pos: usize, ends: &mut Ends) -> Option<Place> {
-        if self.quote.is_some() && bytes.get(pos).copied() == self.quote {
+        let Some(first) = bytes.get(pos) else {
+            return Some(Place { start: pos, end: pos, next: pos, last: true, quoted: false, escaped: false });
+        };
+        if Some(*first) == self.quote {
             let place = self.quoted_field(bytes, pos)?;
             ends.go_to(bytes, place.next + 1);
             return Some(place);
         }
+        let next = ends.next(bytes);
+        if next < bytes.len() && bytes[next] == self.delimiter {
+            return Some(Place { start: pos, end: next, next, last: false, quoted: false, escaped: false });
+        }
+        Some(self.rest_of_field(bytes, pos, next, ends))
+    }
+
+    /// The field at `pos` without quotes that goes on at least to `next`: to a newline, an escape or the end.
+    #[inline(never)]
+    fn rest_of_field(&self, bytes: &[u8], pos: usize, mut next: usize, ends: &mut Ends) -> Place {
         let mut escaped = false;
         loop {
-            let next = ends.next(bytes);
             let found = bytes.get(next);
             if found.is_some() && found.copied() == self.escape {
                 // Nothing but quotes keeps a newline from ending the record.
                 let before_newline = bytes.get(next + 1) == Some(&b'\n');
                 escaped |= !before_newline;
                 ends.go_to(bytes, if before_newline { next + 1 } else { next + 2 });
+                next = ends.next(bytes);
                 continue;
             }
             let last = found.is_none_or(|b| *b == b'\n');
             let end = if last && next > pos && bytes[next - 1] == b'\r' { next - 1 } else { next };
-            return Some(Place { start: pos, end, next, quoted: false, escaped });
+            return Place { start: pos, end, next, last, quoted: false, escaped };
         }
+    }
+
+    /// The end of the record at `start`, and how many fields it has. Where the quotes of one are broken, the end of the line.
+    pub(super) fn record_end(&self, bytes: &[u8], start: usize) -> (usize, Option<usize>) {
+        let mut ends = self.ends(bytes, start);
+        let (mut pos, mut count) = (start, 0);
+        while let Some(place) = self.field(bytes, pos, &mut ends) {
+            count += 1;
+            if place.last {
+                return (place.next, Some(count));
+            }
+            pos = place.next + 1;
+        }
+        (memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |i| start + i), None)
     }
 
     #[cold]
     fn quoted_field(&self, bytes: &[u8], pos: usize) -> Option<Place> {
         let Quoted::Closed { at, escaped } = self.close(bytes, pos, true) else { return None };
         let next = if bytes.get(at + 1) == Some(&b'\r') { at + 2 } else { at + 1 };
-        Some(Place { start: pos + 1, end: at, next, quoted: true, escaped })
+        let last = bytes.get(next).is_none_or(|b| *b == b'\n');
+        Some(Place { start: pos + 1, end: at, next, last, quoted: true, escaped })
     }
 
     /// The end of the quoted field that opens at `open`. `last`: no bytes will follow.

@@ -31,6 +31,7 @@ macro_rules! scalar {
         $(impl Scalar for Decimal<$t> {
             type Arrow = $t;
 
+            #[inline]
             fn text(&self, text: &[u8]) -> Option<Native<Self>> {
                 self.read(text)
             }

@@ -63,6 +63,7 @@ where
 {
     type Arrow = A;
 
+    #[inline]
     fn text(&self, text: &[u8]) -> Option<Native<Self>> {
         let n = A::parse(std::str::from_utf8(text).ok()?)?;
         let overflow = A::is_infinite(n) && text.iter().any(u8::is_ascii_digit);
@@ -75,25 +76,26 @@ where
 
     #[inline]
     fn quick(&self, text: &[u8], pos: usize) -> Option<(Native<Self>, usize)> {
-        let negative = text[pos] == b'-';
+        // The number may stand at the end of `text`: so every look at it may fail.
+        let negative = *text.get(pos)? == b'-';
         let first = pos + usize::from(negative);
         let (mut at, mut mantissa) = (first, 0u64);
         let mut digits = |at: &mut usize| {
             let begin = *at;
             loop {
-                let d = text[*at].wrapping_sub(b'0');
+                let d = text.get(*at)?.wrapping_sub(b'0');
                 if d > 9 {
-                    return *at - begin;
+                    return Some(*at - begin);
                 }
                 mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(d));
                 *at += 1;
             }
         };
-        let whole = digits(&mut at);
+        let whole = digits(&mut at)?;
         let mut fraction = 0;
         if text[at] == b'.' {
             at += 1;
-            fraction = digits(&mut at);
+            fraction = digits(&mut at)?;
             if fraction == 0 {
                 return None;
             }

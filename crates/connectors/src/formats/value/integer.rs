@@ -23,6 +23,7 @@ where
 {
     type Arrow = A;
 
+    #[inline]
     fn text(&self, text: &[u8]) -> Option<Native<Self>> {
         let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
         if digits.is_empty() {
@@ -53,25 +54,53 @@ where
 
     #[inline]
     fn quick(&self, text: &[u8], pos: usize) -> Option<(Native<Self>, usize)> {
-        let negative = text[pos] == b'-';
+        let negative = *text.get(pos)? == b'-';
         let first = pos + usize::from(negative);
-        let mut at = first;
-        let mut n = 0i64;
-        loop {
-            let d = text[at].wrapping_sub(b'0');
-            if d > 9 {
-                break;
+        let (mut n, mut digits) = eight_digits(text, first)?;
+        if digits == 8 {
+            let (low, more) = eight_digits(text, first + 8)?;
+            if more == 8 {
+                // Numbers of this length may overflow.
+                return None;
             }
-            n = n.wrapping_mul(10).wrapping_add(i64::from(d));
-            at += 1;
+            n = n * TENS[more] + low;
+            digits += more;
         }
-        let digits = at - first;
-        // Up to 18 digits cannot overflow. A leading zero is not a JSON number.
-        if digits == 0 || digits > 18 || (text[first] == b'0' && digits > 1) || matches!(text[at], b'.' | b'e' | b'E') {
+        let at = first + digits;
+        // A leading zero is not a JSON number.
+        if digits == 0 || (text[first] == b'0' && digits > 1) || matches!(text[at], b'.' | b'e' | b'E') {
             return None;
         }
+        let n = n as i64;
         Some((A::Native::try_from(if negative { -n } else { n }).ok()?, at))
     }
+}
+
+const TENS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+/// The number that up to eight digits at `pos` make, and how many there are; `None` too near to the end of `text`.
+///
+/// All eight bytes at once, the first digit in the lowest byte: first pairs of digits are put together, then pairs of
+/// those, then the two halves.
+#[inline]
+fn eight_digits(text: &[u8], pos: usize) -> Option<(u64, usize)> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // One byte more is there to look at what comes after the digits.
+    let bytes: &[u8; 9] = text.get(pos..)?.first_chunk()?;
+    let word = u64::from_le_bytes(*bytes.first_chunk().expect("eight of nine bytes"));
+    let x = word ^ (EACH * u64::from(b'0'));
+    // In the first byte that is no digit, the addition carries into the high bit, or the high bit is set already.
+    let other = (x | x.wrapping_add(EACH * 0x76)) & (EACH << 7);
+    let digits = (other.trailing_zeros() / 8) as usize;
+    if digits == 0 {
+        return Some((0, 0));
+    }
+    // Zeros take the places before the first digit.
+    let x = x << (64 - 8 * digits);
+    let x = (x.wrapping_mul(10).wrapping_add(x >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let x = (x.wrapping_mul(100).wrapping_add(x >> 16)) & 0x0000_FFFF_0000_FFFF;
+    let x = (x.wrapping_mul(10_000).wrapping_add(x >> 32)) & 0xFFFF_FFFF;
+    Some((x, digits))
 }
 
 /// Appends `n` in decimal.

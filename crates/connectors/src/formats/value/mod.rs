@@ -24,7 +24,7 @@ pub(crate) trait Scalar: Send + 'static {
     }
 
     /// The value of the number at `pos` and the position after it, where that is quick to tell; `None` sends the
-    /// caller the long way, through [`number`](Self::number). `text` goes on after the number.
+    /// caller the long way, through [`number`](Self::number) or [`text`](Self::text). `text` goes on after the number.
     #[inline]
     fn quick(&self, _text: &[u8], _pos: usize) -> Option<(Native<Self>, usize)> {
         None

@@ -32,7 +32,9 @@ impl<const N: usize> Needle<N> {
     #[inline]
     #[cfg(target_arch = "x86_64")]
     fn mask(&self, sixteen: &[u8; 16]) -> u32 {
-        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8, _mm_setzero_si128};
+        use std::arch::x86_64::{
+            _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8, _mm_setzero_si128,
+        };
         // SAFETY: sixteen bytes are there to load, and every x86-64 processor has these instructions.
         unsafe {
             let bytes = _mm_loadu_si128(sixteen.as_ptr().cast());

@@ -19,6 +19,7 @@ pub(crate) struct Date;
 impl Scalar for Date {
     type Arrow = Date32Type;
 
+    #[inline]
     fn text(&self, text: &[u8]) -> Option<i32> {
         if text.len() != 10 {
             return None;
@@ -46,6 +47,7 @@ where
 {
     type Arrow = A;
 
+    #[inline]
     fn text(&self, text: &[u8]) -> Option<Native<Self>> {
         let (seconds, nanos, end) = time_of_day(text, 0)?;
         if !matches!(&text[end..], b"" | b"Z" | b"z") {
@@ -124,6 +126,7 @@ fn clock_seconds(text: [u8; 8]) -> Option<i64> {
 impl<A: ArrowTimestampType> Scalar for Timestamp<A> {
     type Arrow = A;
 
+    #[inline]
     fn text(&self, text: &[u8]) -> Option<i64> {
         let (seconds, nanos) = match self.usual(text) {
             Some(usual) => usual,
@@ -140,8 +143,7 @@ fn ticks(seconds: i64, nanos: u32, unit: TimeUnit) -> Option<i64> {
         return Some(ticks);
     }
     // The first nanoseconds that fit belong to a second that does not.
-    let ticks =
-        i128::from(seconds) * i128::from(per_second) + i128::from(fraction);
+    let ticks = i128::from(seconds) * i128::from(per_second) + i128::from(fraction);
     ticks.try_into().ok()
 }
 
