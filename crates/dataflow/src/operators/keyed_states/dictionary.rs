@@ -25,7 +25,7 @@ impl KeyDictionary {
     }
 
     /// How many numbers are given out.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.groups.len()
     }
 
@@ -36,7 +36,7 @@ impl KeyDictionary {
 
     /// Whether the dead outnumber the living by so much that starting afresh pays; also when nothing lives at all.
     pub fn wasteful(&self, live: usize) -> bool {
-        self.len() > 2 * live + if live == 0 { 0 } else { SLACK }
+        self.size() > 2 * live + if live == 0 { 0 } else { SLACK }
     }
 
     /// Forgets all keys but these, which are distinct and become numbers 0, 1, 2 and so on.

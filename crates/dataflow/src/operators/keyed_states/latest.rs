@@ -27,7 +27,7 @@ impl LatestRows {
     }
 
     /// How many groups have a row.
-    pub fn len(&self) -> usize {
+    pub fn live(&self) -> usize {
         self.segments.live()
     }
 

@@ -283,3 +283,74 @@ impl Segments {
         self.batches[id as usize].as_mut().expect("a live segment has its batch")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+
+    use super::*;
+    use crate::operators::keyed_states::testing::{Chance, seeds};
+
+    fn one_case(seed: u64) {
+        let mut chance = Chance(seed);
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let mut segments = Segments::new(schema.clone());
+        // What is there, in any order: where it stands and what it is.
+        let mut live: Vec<(RowRef, i64)> = vec![];
+        let mut next = 0;
+        for _ in 0..300 {
+            let count = if chance.one_in(40) { chance.below(20_000) } else { chance.below(4) };
+            let rows = Int64Array::from_iter_values(next..next + count);
+            let segment = segments.push(RecordBatch::try_new(schema.clone(), vec![Arc::new(rows)]).unwrap()).unwrap();
+            live.extend((0..count).map(|row| (RowRef { segment, row: row as u32 }, next + row)));
+            next += count;
+            for _ in 0..chance.below(2 * count + 2) {
+                if !live.is_empty() {
+                    let at = chance.below(live.len() as i64) as usize;
+                    segments.release(live.swap_remove(at).0);
+                }
+            }
+            assert_eq!(segments.live(), live.len(), "seed {seed}");
+            if segments.wasteful(live.len()) {
+                let refs: Vec<RowRef> = live.iter().map(|l| l.0).collect();
+                let columns = segments.gather([0], &refs).unwrap();
+                let segment = segments.replace(RecordBatch::try_new(schema.clone(), columns).unwrap()).unwrap();
+                live.iter_mut().enumerate().for_each(|(row, l)| l.0 = RowRef { segment, row: row as u32 });
+            }
+            if chance.one_in(10) {
+                let picked: Vec<(RowRef, i64)> =
+                    (0..live.len().min(50)).map(|_| live[chance.below(live.len() as i64) as usize]).collect();
+                let refs: Vec<RowRef> = picked.iter().map(|p| p.0).collect();
+                let got = segments.gather([0], &refs).unwrap();
+                let expected: Vec<i64> = picked.iter().map(|p| p.1).collect();
+                assert_eq!(got[0].as_primitive::<Int64Type>().values(), &expected[..], "seed {seed}");
+            }
+            let batches = segments.batches.iter().flatten().count();
+            assert!(batches <= live.len() + 1, "seed {seed}: {batches} batches for {} rows", live.len());
+        }
+        live.drain(..).for_each(|(row, _)| segments.release(row));
+        assert_eq!((segments.live, segments.rows, segments.bytes), (0, 0, 0), "seed {seed}");
+    }
+
+    #[test]
+    fn a_row_is_found_where_it_was_put_whatever_comes_and_goes() {
+        seeds(40).for_each(one_case);
+    }
+
+    #[test]
+    fn many_small_batches_become_few() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let mut segments = Segments::new(schema.clone());
+        for n in 0..10_000 {
+            let rows: ArrayRef = Arc::new(Int64Array::from(vec![n]));
+            segments.push(RecordBatch::try_new(schema.clone(), vec![rows]).unwrap()).unwrap();
+        }
+        let batches = segments.batches.iter().flatten().count();
+        assert!(batches <= 4 * FAN_IN, "{batches} batches");
+        let refs = [RowRef { segment: 9_999, row: 0 }, RowRef { segment: 3, row: 0 }];
+        assert_eq!(segments.gather([0], &refs).unwrap()[0].as_primitive::<Int64Type>().values(), &[9_999, 3]);
+    }
+}

@@ -29,6 +29,12 @@ pub(crate) type Row = Vec<Option<i64>>;
 /// Rows with how often each is there.
 pub(crate) type ZSet = BTreeMap<Row, i64>;
 
+/// So many seeds, or as many times more as `TIDEMILL_MORE_CASES` says.
+pub(crate) fn seeds(count: u64) -> std::ops::Range<u64> {
+    let more = std::env::var("TIDEMILL_MORE_CASES").ok().and_then(|v| v.parse().ok()).unwrap_or(1);
+    0..count * more
+}
+
 /// SplitMix64: the same numbers for the same seed.
 pub(crate) struct Chance(pub(crate) u64);
 

@@ -41,3 +41,44 @@ pub fn forwarded(unit: TimeUnit, behind: Micros, watermark: Watermark) -> Waterm
         (t, _) => t.minus(WINDOW_TIME_BEFORE_END - 1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::TimestampMicrosecondType;
+    use tidemill_plan::WindowKind;
+    use tidemill_plan::window::Zone;
+
+    use super::*;
+
+    #[test]
+    fn sessions_are_measured_on_instants_and_shown_on_the_wall() {
+        // 2024-03-31 01:00 UTC: in Berlin the clock goes from 02:00 to 03:00.
+        let change: Micros = 1_711_846_800_000_000;
+        let (minute, hour) = (60_000_000, 3_600_000_000);
+        let window = Window {
+            kind: WindowKind::Session { gap: 10 * minute },
+            offset: 0,
+            time: 0,
+            time_type: DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            zone: Zone::parse("Europe/Berlin").unwrap(),
+        };
+        let columns = bound_columns(&window, [(change - 5 * minute, change - minute)].into_iter()).unwrap();
+        let values = columns.map(|c| c.as_primitive::<TimestampMicrosecondType>().value(0));
+        let end = change + 9 * minute;
+        assert_eq!(values, [change - 5 * minute + hour, end + 2 * hour, end - 1_000]);
+    }
+
+    #[test]
+    fn no_later_window_time_lies_below_the_forwarded_watermark() {
+        let check = |unit, behind, watermark, expected| {
+            assert_eq!(forwarded(unit, behind, Watermark(watermark)), Watermark(expected));
+        };
+        check(TimeUnit::Millisecond, 10_000, 25_300, 15_000);
+        check(TimeUnit::Second, 0, -300, -1_000);
+        // The next end is at 15.001 ms at the earliest, its window_time a millisecond before.
+        check(TimeUnit::Microsecond, 10_000, 25_000, 14_001);
+        check(TimeUnit::Millisecond, 10_000, i64::MAX, i64::MAX);
+        check(TimeUnit::Microsecond, 10_000, i64::MIN, i64::MIN);
+    }
+}

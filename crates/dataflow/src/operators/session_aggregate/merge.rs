@@ -109,7 +109,7 @@ impl SessionMerge {
 
     /// Merges the partial states of each session where that at least halves them, and forgets keys without a session.
     fn compact(&mut self) -> Result<()> {
-        if self.segments.wasteful(self.store.len()) {
+        if self.segments.wasteful(self.store.live()) {
             let sessions: Vec<Found> = self.store.all().collect();
             let mut columns = self.merge(&sessions)?;
             columns.extend(self.accumulators.states()?);

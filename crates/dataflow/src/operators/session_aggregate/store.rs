@@ -119,7 +119,7 @@ impl SessionStore {
     }
 
     /// How many sessions there are.
-    pub fn len(&self) -> usize {
+    pub fn live(&self) -> usize {
         self.live
     }
 

@@ -102,7 +102,7 @@ impl UpdatingMerge {
         self.incoming.clear();
         let mut ids = vec![];
         self.dictionary.intern(&batch.columns()[..self.keys], batch.num_rows(), &mut ids)?;
-        self.place.resize(self.dictionary.len().max(self.place.len()), NONE);
+        self.place.resize(self.dictionary.size().max(self.place.len()), NONE);
         // The groups of the epoch, those that are kept first, and the first row of each. Accumulators take it that every
         // group they know of has had a row: so those before a group's first row are merged before it is known.
         let (mut groups, mut firsts) = (vec![], vec![]);
@@ -136,7 +136,7 @@ impl UpdatingMerge {
     fn touch(&mut self, groups: &[usize], keys: &[ArrayRef]) -> Result<()> {
         let ends = self.expiry.as_ref().map(|e| e.ends(keys)).transpose()?;
         let new = Group { touched: false, wanted: self.emit != Emit::OnClose, end: Micros::MAX };
-        self.group.resize(self.dictionary.len().max(self.group.len()), new);
+        self.group.resize(self.dictionary.size().max(self.group.len()), new);
         for (i, id) in groups.iter().enumerate() {
             if let Some(ends) = &ends
                 && !self.states.has(*id)
@@ -219,7 +219,7 @@ impl UpdatingMerge {
         }
         let group = &self.group;
         self.touched.retain(|id| group[*id].touched);
-        if self.dictionary.wasteful(self.states.len()) {
+        if self.dictionary.wasteful(self.states.live()) {
             self.renumber()?;
         }
         Ok(())
@@ -273,7 +273,7 @@ impl Operator for UpdatingMerge {
 
     fn state(&self) -> StateSize {
         StateSize {
-            rows: self.states.len(),
+            rows: self.states.live(),
             bytes: self.states.bytes() + self.results.bytes() + self.dictionary.bytes(),
             oldest: self.deadlines.earliest(),
         }
