@@ -52,7 +52,7 @@ fn json(name: &str, schema: &SchemaRef, wanted: &[usize], blocks: &[Bytes]) {
     compare(name, "json", schema, wanted, blocks, |block| {
         let builder = arrow::json::ReaderBuilder::new(projected.clone()).with_batch_size(8192);
         let mut decoder = builder.build_decoder().expect("known types");
-        let (mut rest, mut rows) = (&block[..], 0);
+        let (mut rest, mut rows) = (block, 0);
         while !rest.is_empty() {
             rest = &rest[decoder.decode(rest).expect("good lines")..];
             rows += decoder.flush().expect("good lines").map_or(0, |batch| black_box(batch).num_rows());
@@ -66,7 +66,7 @@ fn csv(name: &str, schema: &SchemaRef, wanted: &[usize], blocks: &[Bytes]) {
         let builder =
             arrow::csv::ReaderBuilder::new(schema.clone()).with_batch_size(8192).with_projection(wanted.to_vec());
         let mut decoder = builder.build_decoder();
-        let (mut rest, mut rows) = (&block[..], 0);
+        let (mut rest, mut rows) = (block, 0);
         loop {
             let read = decoder.decode(rest).expect("good lines");
             rest = &rest[read..];

@@ -1,7 +1,7 @@
 //! `csv`: a record is a line of fields with something between them, as Flink's `csv` format.
 //!
-//! [`records`] finds fields and the ends of records, which quotes make harder than it looks; [`decode`] fills the columns,
-//! [`encode`] is the way back, [`infer`] finds the columns of a sample.
+//! `records` finds fields and the ends of records, which quotes make harder than it looks; `decode` fills the columns,
+//! `encode` is the way back, `infer` finds the columns of a sample.
 //!
 //! As with JSON, every declared column is checked, wanted by a query or not. A NULL is an empty field without quotes in
 //! a column that is not STRING, or the text of `csv.null-literal` without quotes in any column.

@@ -1,9 +1,9 @@
 //! `json`: a record is a line, and a line is a JSON object.
 //!
 //! The decoder is our own, because decoding is what bounds the speed of a stream, and a decoder that knows the table
-//! need not look at a byte twice. Its rooms, from the bytes up: [`scan`] walks the grammar, [`unescape`] reads strings,
-//! [`object`], [`list`] and [`map`] fill the columns that have parts (the others are those of all formats), and
-//! [`decode`] takes blocks apart into lines. [`encode`] is the way back, [`infer`] finds the columns of a sample.
+//! need not look at a byte twice. Its rooms, from the bytes up: `scan` walks the grammar, `unescape` reads strings,
+//! `object`, `list` and `map` fill the columns that have parts (the others are those of all formats), and
+//! `decode` takes blocks apart into lines. `encode` is the way back, `infer` finds the columns of a sample.
 //!
 //! What is checked does not depend on the query: the whole grammar of every line, also of fields that no column has;
 //! and every declared column, wanted or not. So a record is taken in or rejected whatever is asked of it.

@@ -169,7 +169,7 @@ pub(crate) fn timestamp(text: &[u8]) -> Option<(i64, u32, Form)> {
         return None;
     }
     let (seconds, nanos, end) = time_of_day(text, 11)?;
-    let fraction = if end > 20 { end - 20 } else { 0 };
+    let fraction = end.saturating_sub(20);
     let (offset, zoned) = match &text[end..] {
         b"" => (0, false),
         b"Z" | b"z" => (0, true),
