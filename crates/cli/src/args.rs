@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tidemill::{Error, Result, Session};
@@ -94,7 +94,7 @@ impl Args {
 
 impl Run {
     /// The values of `${NAME}`.
-    pub(crate) fn variables(&self) -> Result<HashMap<String, String>> {
+    pub(crate) fn variables(&self) -> Result<BTreeMap<String, String>> {
         self.var.iter().map(|pair| key_value("--var", pair).map(|(k, v)| (k.to_string(), v.to_string()))).collect()
     }
 }

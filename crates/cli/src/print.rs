@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::csv;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::json::writer::{LineDelimited, WriterBuilder};
@@ -117,7 +117,7 @@ fn with_op(changes: &Changes) -> Result<RecordBatch> {
             indices.push(u32::try_from(row).map_err(|_| Error::internal("a delta of more than 4 billion rows"))?);
         }
     }
-    let rows = arrow::compute::take_record_batch(&changes.batch, &indices.into())?;
+    let rows = arrow::compute::take_record_batch(&changes.batch, &UInt32Array::from(indices))?;
     let mut fields = vec![Arc::new(Field::new("op", DataType::Utf8, false))];
     fields.extend(rows.schema().fields().iter().cloned());
     let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(ops))];

@@ -24,13 +24,11 @@ impl Connect for Connectors {
             spec.schema = Some(connector.infer_schema(&spec).await?);
         }
         let schema = spec.schema.clone().ok_or_else(|| Error::internal("a table without columns"))?;
-        let spec = Arc::new(spec);
-        let for_sink = Arc::clone(&spec);
         Ok(Connected {
             schema,
             metadata: connector.metadata(),
-            source: Arc::new(move || connector.source(&spec)),
-            sink: Arc::new(move || connector.sink(&for_sink)),
+            source: Arc::new(move |spec| connector.source(spec)),
+            sink: Arc::new(move |spec| connector.sink(spec)),
         })
     }
 }

@@ -77,6 +77,7 @@
 //! # }
 //! ```
 
+pub mod batch;
 mod connect;
 mod consolidate;
 pub mod metrics;
@@ -96,6 +97,8 @@ pub use session::{EventTime, Session};
 pub use tables::push::Sender;
 pub use tidemill_core::{Clock, Delta, Error, ErrorKind, ManualClock, Result, SystemClock, Watermark};
 
+/// The vocabulary: for programs that bring their own sources and sinks.
+pub use tidemill_core as core;
 /// The SQL side, for programs that look at statements: completion, highlighting, completeness.
 pub use tidemill_sql as sql;
 /// The connectors and formats that were built in.

@@ -11,8 +11,8 @@ use tidemill_plan::op::SinkTarget;
 use tidemill_plan::{StreamOp, StreamPlan};
 use tidemill_sql::catalog::Outcome;
 use tidemill_sql::explain;
-use tidemill_sql::lower::{LowerOptions, Lowering};
-use tidemill_sql::parser::{ExplainKind, Statement};
+use tidemill_sql::lower::{LowerOptions, Lowering, UnboundedState};
+use tidemill_sql::parser::{ExplainKind, Statement, StatementKind};
 use tidemill_sql::session::{Planner, Query};
 use tokio::sync::mpsc;
 
@@ -102,11 +102,11 @@ impl Script {
         let mut results = 0;
         let clock = EpochClock::default();
         for statement in tidemill_sql::parser::parse(text)? {
-            match &statement {
-                Statement::Explain { kind, statement } => {
+            match &statement.kind {
+                StatementKind::Explain { kind, statement } => {
                     outputs.push(Output::Text(explain_text(session, *kind, statement)?));
                 }
-                Statement::Select { .. } | Statement::Insert { .. } | Statement::StatementSet { .. } => {
+                StatementKind::Select(_) | StatementKind::Insert(_) | StatementKind::StatementSet(_) => {
                     // Planned at once, so that a statement that follows (a DROP, a SET) does not reach back.
                     for query in Planner::new(&session.catalog, clock.clone())?.query(&statement)? {
                         if query.target.is_none() {
@@ -200,7 +200,7 @@ impl Pipeline {
         session.late.set_limit(settings.late_rows_keep()?);
         session.rejected.set_limit(settings.rejected_rows_keep()?);
         let options = RunOptions {
-            workers: settings.workers()?,
+            workers: settings.workers()?.unwrap_or_else(all_cores),
             epoch_rows: settings.epoch_rows()?,
             publish_interval: Duration::from_secs(10),
             clock: Arc::clone(&session.clock),
@@ -214,6 +214,11 @@ impl Pipeline {
     /// The plan.
     pub fn plan_ref(&self) -> &StreamPlan {
         &self.plan
+    }
+
+    /// What its `SELECT`s give, in the order of the text.
+    pub fn results(&self) -> &[ResultInfo] {
+        &self.results
     }
 
     /// Opens the sinks and begins to read.
@@ -232,13 +237,22 @@ impl Pipeline {
     }
 }
 
-/// All queries as one plan, and what there is to warn about.
+/// As many workers as the machine has cores.
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// All queries as one plan.
 fn lower(session: &Session, planner: &Planner, queries: &[Query], clock: EpochClock) -> Result<(StreamPlan, Vec<String>)> {
     let settings = session.catalog.settings();
     let options = LowerOptions {
         allowed_lateness: settings.allowed_lateness()?,
         zone: settings.zone()?,
-        unbounded_state: settings.unbounded_state()?,
+        unbounded_state: match settings.state_unbounded()? {
+            "reject" => UnboundedState::Reject,
+            "allow" => UnboundedState::Allow,
+            _ => UnboundedState::Warn,
+        },
     };
     let mut lowering = Lowering::new(planner.state(), clock, options);
     let mut results = 0;
@@ -246,7 +260,10 @@ fn lower(session: &Session, planner: &Planner, queries: &[Query], clock: EpochCl
         let target = match &query.target {
             Some(table) => {
                 let table = session.catalog.table(table)?;
-                SinkTarget::Table { name: table.name.clone(), sink: (table.sink)()? }
+                let mut spec = table.spec.clone();
+                spec.options.0.extend(query.target_options.iter().cloned());
+                let sink = (table.sink)(&spec).map_err(|e| e.at(query.span))?;
+                SinkTarget::Table { name: table.name.clone(), sink }
             }
             None => {
                 results += 1;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use tidemill_core::source::Source;
-use tidemill_core::{Clock, Error, Result, SystemClock};
-use tidemill_sql::catalog::Catalog;
+use tidemill_core::{Clock, EpochClock, Error, Result, SystemClock};
+use tidemill_sql::catalog::{Catalog, Entry};
+use tidemill_sql::session::Planner;
 
 use crate::pipeline::{Output, Script};
 use crate::result::QueryResult;
@@ -91,6 +92,27 @@ impl Session {
     /// The catalog, for completion and inspection.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// Every name that a statement could use now: tables, views, their columns, functions. For completion.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec![];
+        for relation in self.catalog.tables().into_iter().chain(self.catalog.views()) {
+            match self.catalog.entry(&relation) {
+                Ok(Entry::Table(table)) => names.extend(table.columns.iter().map(|c| c.field.name().clone())),
+                Ok(Entry::View(view)) => names.extend(view.schema.fields().iter().map(|f| f.name().clone())),
+                // Somebody dropped it just now.
+                Err(_) => {}
+            }
+            names.push(relation);
+        }
+        if let Ok(planner) = Planner::new(&self.catalog, EpochClock::default()) {
+            let state = planner.state();
+            names.extend(state.scalar_functions().keys().cloned());
+            names.extend(state.aggregate_functions().keys().cloned());
+            names.extend(state.window_functions().keys().cloned());
+        }
+        names
     }
 
     /// Changes a setting, as `SET 'key' = 'value'` does.

@@ -11,6 +11,7 @@ use tidemill_core::source::{Piece, ReadRequest};
 use tidemill_core::{Delta, Micros, Result, SplitId};
 use tidemill_dataflow::ingest::Ingest;
 use tidemill_plan::op::SinkTarget;
+use datafusion::execution::SessionState;
 
 use crate::pipeline::Pipeline;
 use crate::run::at_end;
@@ -19,20 +20,31 @@ use crate::run::engine::{Engine, ToRead};
 /// How a simulated run is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cut {
-    /// Decides everything below the other fields.
+    /// Decides what the other fields leave open.
     pub seed: u64,
     /// Workers.
     pub workers: usize,
-    /// Rows that one epoch takes from one split, at most. `usize::MAX`: all of them at once.
-    pub max_rows: usize,
+    /// Rows that an epoch takes from a split.
+    pub rows: CutRows,
     /// What the clock reads in the first epoch; it goes on by a second with each.
     pub start: Micros,
+}
+
+/// How many rows an epoch takes from a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CutRows {
+    /// All of them.
+    All,
+    /// So many, in one piece, as long as there are any.
+    Exactly(usize),
+    /// A random number up to this, in random pieces; the end of a split comes with its last row or later.
+    UpTo(usize),
 }
 
 impl Cut {
     /// Everything in one epoch, one worker.
     pub fn whole() -> Self {
-        Self { seed: 0, workers: 1, max_rows: usize::MAX, start: 0 }
+        Self { seed: 0, workers: 1, rows: CutRows::All, start: 0 }
     }
 }
 
@@ -41,8 +53,8 @@ impl Cut {
 pub struct Simulated {
     /// By result of the pipeline: what each epoch put out, in order.
     pub results: Vec<Vec<Delta>>,
-    /// By written table: its name and what was written.
-    pub written: Vec<(String, Vec<Delta>)>,
+    /// By statement that writes a table: what was written.
+    pub written: Vec<Vec<Delta>>,
     /// Rows of `tidemill.late_rows`.
     pub late: Vec<RecordBatch>,
     /// Rows of `tidemill.rejected_rows`.
@@ -61,57 +73,91 @@ struct Split {
     ended: bool,
 }
 
+/// A pipeline over rows that have been read, ready to run.
+pub struct Simulation {
+    engine: Engine,
+    splits: Vec<Split>,
+    cut: Cut,
+    batch: SessionState,
+}
+
 /// Runs `pipeline`, whose sources are bounded, to its end. Nothing is written: what sinks would get is returned.
 ///
 /// # Errors
 /// What would make a real run fail.
 pub async fn simulate(pipeline: &Pipeline, cut: Cut) -> Result<Simulated> {
-    let mut engine = Engine::new(Arc::clone(&pipeline.plan), cut.workers, &|_| vec![])?;
     let mut out = Simulated::default();
-    let targets = engine.sink_targets();
-    for target in &targets {
+    let simulation = Simulation::prepare(pipeline, cut).await?;
+    // By sink: where its changes go.
+    let mut places = vec![];
+    for target in simulation.engine.sink_targets() {
         match target {
-            SinkTarget::Result(_) => out.results.push(vec![]),
-            SinkTarget::Table { name, .. } => out.written.push((name.clone(), vec![])),
-            SinkTarget::Collect => {}
-        }
-    }
-    let mut random = Random(cut.seed);
-    let mut now = cut.start;
-    let mut splits = vec![];
-    for to_read in engine.to_read() {
-        for split in read(&to_read).await? {
-            engine.joined(split.source, split.id.clone(), now)?;
-            splits.push(split);
-        }
-        engine.complete(to_read.index)?;
-    }
-    loop {
-        for split in &mut splits {
-            take_some(&mut engine, split, cut.max_rows, &mut random, now, &mut out.rejected)?;
-        }
-        let stepped = engine.step(now)?;
-        out.epochs += 1;
-        now += 1_000_000;
-        for (index, deltas) in stepped.changes {
-            match &targets[index] {
-                SinkTarget::Result(number) => out.results[*number].extend(deltas),
-                SinkTarget::Table { name, .. } => {
-                    // Two statements may write the same table; each has an entry of its own, in order.
-                    let place = targets[..index].iter().filter(|t| matches!(t, SinkTarget::Table { .. })).count();
-                    debug_assert_eq!(&out.written[place].0, name, "entries are in the order of the sinks");
-                    out.written[place].1.extend(deltas);
-                }
-                SinkTarget::Collect => {}
+            SinkTarget::Result(_) => {
+                out.results.push(vec![]);
+                places.push((true, out.results.len() - 1));
             }
+            SinkTarget::Table { .. } => {
+                out.written.push(vec![]);
+                places.push((false, out.written.len() - 1));
+            }
+            SinkTarget::Collect => places.push((false, usize::MAX)),
         }
-        out.late.extend(stepped.late);
-        for question in stepped.questions {
-            let rows = at_end::answer(pipeline.options.batch.clone(), question.at_end, question.inputs).await?;
-            engine.answered(question.node, rows);
+    }
+    let (mut results, mut written) = (std::mem::take(&mut out.results), std::mem::take(&mut out.written));
+    let mut out = simulation
+        .run(|sink, delta| match places[sink] {
+            (true, place) => results[place].push(delta),
+            (false, place) => written[place].push(delta),
+        })
+        .await?;
+    (out.results, out.written) = (results, written);
+    Ok(out)
+}
+
+impl Simulation {
+    /// Reads all rows of the sources.
+    ///
+    /// # Errors
+    /// What the sources say.
+    pub async fn prepare(pipeline: &Pipeline, cut: Cut) -> Result<Self> {
+        let mut engine = Engine::new(Arc::clone(&pipeline.plan), cut.workers, &|_| vec![])?;
+        let mut splits = vec![];
+        for to_read in engine.to_read() {
+            for split in read(&to_read).await? {
+                engine.joined(split.source, split.id.clone(), cut.start)?;
+                splits.push(split);
+            }
+            engine.complete(to_read.index)?;
         }
-        if engine.ended() {
-            return Ok(out);
+        Ok(Self { engine, splits, cut, batch: pipeline.options.batch.clone() })
+    }
+
+    /// Runs to the end. `changes` is handed what each sink would get, with the sink's number in the plan.
+    ///
+    /// # Errors
+    /// What would make a real run fail.
+    pub async fn run(mut self, mut changes: impl FnMut(usize, Delta)) -> Result<Simulated> {
+        let mut out = Simulated::default();
+        let mut random = Random(self.cut.seed);
+        let mut now = self.cut.start;
+        loop {
+            for split in &mut self.splits {
+                take_some(&mut self.engine, split, self.cut.rows, &mut random, now, &mut out.rejected)?;
+            }
+            let stepped = self.engine.step(now)?;
+            out.epochs += 1;
+            now += 1_000_000;
+            for (sink, deltas) in stepped.changes {
+                deltas.into_iter().for_each(|delta| changes(sink, delta));
+            }
+            out.late.extend(stepped.late);
+            for question in stepped.questions {
+                let rows = at_end::answer(self.batch.clone(), question.at_end, question.inputs).await?;
+                self.engine.answered(question.node, rows);
+            }
+            if self.engine.ended() {
+                return Ok(out);
+            }
         }
     }
 }
@@ -134,23 +180,27 @@ async fn read(to_read: &ToRead) -> Result<Vec<Split>> {
     Ok(splits)
 }
 
-/// Hands the engine the next rows of a split, in up to three pieces, or its end.
+/// Hands the engine the next rows of a split, or its end.
 fn take_some(
     engine: &mut Engine,
     split: &mut Split,
-    max_rows: usize,
+    rows: CutRows,
     random: &mut Random,
     now: Micros,
     rejected: &mut Vec<RecordBatch>,
 ) -> Result<()> {
     let left = split.rows.num_rows() - split.next;
-    let mut wanted = match max_rows {
-        usize::MAX => left,
-        most => random.below(most as u64 + 1) as usize,
+    let mut wanted = match rows {
+        CutRows::All => left,
+        CutRows::Exactly(rows) => rows,
+        CutRows::UpTo(most) => random.below(most as u64 + 1) as usize,
     }
     .min(left);
     while wanted > 0 {
-        let len = if max_rows == usize::MAX { wanted } else { 1 + random.below(wanted as u64) as usize };
+        let len = match rows {
+            CutRows::UpTo(_) => 1 + random.below(wanted as u64) as usize,
+            _ => wanted,
+        };
         let piece = Piece {
             batch: split.rows.slice(split.next, len),
             rejected: vec![],
@@ -163,8 +213,9 @@ fn take_some(
         let taken = split.ingest.take(piece)?;
         rejected.extend(engine.rows(split.source, &split.id, taken, now)?);
     }
-    // The end may come with the last rows, or an epoch after them.
-    if split.next == split.rows.num_rows() && !split.ended && random.below(2) == 0 {
+    // The end may come with the last rows, or some epochs after them.
+    let at_once = !matches!(rows, CutRows::UpTo(_));
+    if split.next == split.rows.num_rows() && !split.ended && (at_once || random.below(2) == 0) {
         split.ended = true;
         engine.split_ended(split.source, &split.id, now)?;
     }
@@ -172,10 +223,13 @@ fn take_some(
 }
 
 /// Splitmix64: small, good enough, and the same everywhere.
-struct Random(u64);
+#[derive(Debug, Clone)]
+pub struct Random(pub u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    /// Any number.
+    #[allow(clippy::should_implement_trait, reason = "it never ends")]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -183,7 +237,8 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    /// A number below `limit`; 0 where that is 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
 }

@@ -33,13 +33,11 @@ impl Assist {
 
     /// Everything that begins with `prefix`, whatever its case: tables, columns, functions, keywords.
     fn candidates(&self, prefix: &str) -> Vec<String> {
-        let catalog = self.session.catalog();
         let lower = prefix.to_lowercase();
-        let mut found: Vec<String> = catalog
-            .relation_names()
+        let mut found: Vec<String> = self
+            .session
+            .names()
             .into_iter()
-            .chain(catalog.column_names())
-            .chain(catalog.function_names())
             .chain(KEYWORDS.iter().map(ToString::to_string))
             .filter(|name| name.to_lowercase().starts_with(&lower))
             .collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::catalog::MemTable;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -14,7 +14,7 @@ use tidemill_core::{Error, Result};
 use tidemill_plan::op::AtEnd;
 
 /// The answer of `at_end` over `inputs`, by the names that its plan gives them.
-pub(super) async fn answer(
+pub(crate) async fn answer(
     state: SessionState,
     at_end: AtEnd,
     inputs: HashMap<String, RecordBatch>,
