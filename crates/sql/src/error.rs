@@ -131,8 +131,33 @@ fn tables_of(valid: &[Column]) -> Vec<String> {
     tables
 }
 
+/// The messages of DataFusion that people meet, in fewer words.
 fn plan_error(message: &str) -> Error {
-    Error::statement(sentence(message))
+    let message = sentence(message);
+    if let Some((_, rest)) = message.split_once("given name and argument types '")
+        && let Some((call, rest)) = rest.split_once('\'')
+    {
+        let function = call.split('(').next().unwrap_or(call);
+        let error = Error::statement(format!("function '{function}' does not take these arguments: {call}"));
+        return match rest.split_once("Candidate functions:") {
+            Some((_, candidates)) => {
+                let known: Vec<_> = candidates.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+                error.with_hint(format!("Known: {}.", known.join(", ")))
+            }
+            None => error,
+        };
+    }
+    if message.starts_with("column in SELECT must be in GROUP BY")
+        && let Some(column) = message.split('"').nth(1)
+    {
+        let error =
+            Error::statement(format!("column '{column}' is neither in the GROUP BY nor inside an aggregate function"));
+        return error.with_hint("Add it to the GROUP BY, or take one of its values: MAX(..), FIRST_VALUE(..).");
+    }
+    if let Some(field) = message.strip_prefix("field ").and_then(|m| m.strip_suffix(" not found in struct")) {
+        return Error::statement(format!("there is no field '{field}' in the ROW"));
+    }
+    Error::statement(message)
 }
 
 fn internal(message: &str) -> Error {

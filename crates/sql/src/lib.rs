@@ -25,3 +25,6 @@ pub mod windows;
 
 pub mod explain;
 pub mod lower;
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DFSchema, DataFusionError, Result as PlanResult};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
 use datafusion::optimizer::Optimizer;
@@ -27,7 +28,7 @@ use crate::catalog::Catalog;
 use crate::error::planning;
 use crate::functions::FlinkSyntax;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
-use crate::resolve::{self, Provider};
+use crate::resolve::{self, FieldNames, Provider};
 use crate::types::FlinkTypes;
 use crate::windows;
 
@@ -90,7 +91,8 @@ impl Planner {
     pub fn query(&self, statement: &Statement) -> Result<Vec<Query>> {
         match &statement.kind {
             StatementKind::Select(select) => {
-                let plan = self.optimized(self.plan(&select.query)?)?;
+                let plan =
+                    self.plan(&select.query).and_then(|p| self.optimized(p)).map_err(|e| e.at(statement.span))?;
                 Ok(vec![Query {
                     target: None,
                     target_options: vec![],
@@ -109,12 +111,12 @@ impl Planner {
 
     fn insert(&self, insert: &Insert) -> Result<Query> {
         let table = self.catalog.table(&insert.target.value).map_err(|e| e.at(insert.target.span))?;
-        let plan = self.plan(&insert.query)?;
+        let plan = self.plan(&insert.query).map_err(|e| e.at(insert.span))?;
         let plan = bind::insert::into_table(plan, &table, insert)?;
         Ok(Query {
             target: Some(table.name.clone()),
             target_options: insert.options.clone(),
-            plan: self.optimized(plan)?,
+            plan: self.optimized(plan).map_err(|e| e.at(insert.span))?,
             emit: insert.emit,
             text: insert.text.clone(),
             span: insert.span,
@@ -127,6 +129,7 @@ impl Planner {
         resolve::settle_ctes(&mut query, &self.catalog);
         self.open_hinted(&mut query)?;
         windows::legacy::rewrite(&mut query)?;
+        resolve::name_duplicates(&mut query);
         self.mending(query, |query| {
             let statement = ast::Statement::Query(Box::new(query.clone()));
             self.sql_to_rel(&Provider { planner: self }, |s| s.sql_statement_to_plan(statement))
@@ -152,7 +155,8 @@ impl Planner {
             match plan(&node) {
                 Ok(planned) => return Ok(planned),
                 Err(e) => {
-                    if !resolve::mend(&mut node, &e)? {
+                    let mended = resolve::mend(&mut node, &e).map_err(|e| resolve::locate(e, &node, &self.state))?;
+                    if !mended {
                         return Err(self.explained(e, &node));
                     }
                 }
@@ -204,7 +208,8 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<SessionState> {
         .with_type_planner(Arc::new(FlinkTypes))
         .with_optimizer_rules(rules);
     // Asked before DataFusion's own, which would answer for the same forms.
-    builder.expr_planners().get_or_insert_default().insert(0, Arc::new(FlinkSyntax));
+    let own: [Arc<dyn ExprPlanner>; 2] = [Arc::new(FlinkSyntax), Arc::new(FieldNames)];
+    builder.expr_planners().get_or_insert_default().splice(0..0, own);
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
     datafusion_functions_json::register_all(&mut state)?;

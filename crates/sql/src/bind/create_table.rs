@@ -82,7 +82,9 @@ pub(crate) async fn bind(catalog: &Catalog, create: &CreateTable, connect: &dyn 
 
 /// An error about an option, at the option that it names.
 fn at_option(error: Error, create: &CreateTable) -> Error {
-    let named = create.options.iter().find(|(k, _)| error.message().contains(&format!("'{}'", k.value)));
+    let speaks_of = |text: &str| error.message().contains(&format!("'{text}'"));
+    let named = create.options.iter().find(|(k, _)| speaks_of(&k.value));
+    let named = named.or_else(|| create.options.iter().find(|(k, v)| k.value == "connector" && speaks_of(v)));
     error.at(named.map_or(create.name.span, |(k, _)| k.span))
 }
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, TableWithJoins, Value,
-    VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, TableWithJoins,
+    Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span as TokenSpan};
@@ -82,6 +82,7 @@ impl VisitorMut for Finish<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let span = query.span();
+        refuse_if(query.with.as_ref().is_some_and(|w| w.recursive), span, "WITH RECURSIVE")?;
         refuse_if(!query.locks.is_empty(), span, "FOR UPDATE")?;
         refuse_if(query.for_clause.is_some(), span, "FOR XML or JSON")?;
         if let Some(fetch) = query.fetch.take() {
@@ -152,6 +153,7 @@ impl VisitorMut for Finish<'_> {
     /// After what is inside has been visited, since the hint makes a table of it that has been seen to already.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         self.hint_in_argument(expr);
+        fields_by_text(expr);
         ControlFlow::Continue(())
     }
 }
@@ -174,6 +176,22 @@ impl Finish<'_> {
         if !with_hints.is_empty() {
             let relation = table_factor(ObjectName::from(parts), with_hints);
             *table = Expr::Subquery(Box::new(select_all(vec![TableWithJoins { relation, joins: vec![] }])));
+        }
+    }
+}
+
+/// DataFusion's planner knows `list[1]['field']`, and `list[1].field` not.
+fn fields_by_text(expr: &mut Expr) {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else { return };
+    // The leading names of a path that begins with a name may be a table and a column.
+    let path = if matches!(root.as_ref(), Expr::Identifier(_)) {
+        access_chain.iter().take_while(|a| matches!(a, AccessExpr::Dot(_))).count()
+    } else {
+        0
+    };
+    for access in access_chain.iter_mut().skip(path) {
+        if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+            *access = AccessExpr::Dot(text(field.value.clone(), field.span));
         }
     }
 }

@@ -114,6 +114,15 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
     let relation = TableFactor::TableFunction { expr: call(&function, span, arguments), alias: None };
     select.from = vec![TableWithJoins { relation, joins: vec![] }];
 
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr) = item
+            && keys.iter().any(|(key, column)| key == expr && key != column)
+        {
+            // The column of the result keeps the name that it would have had.
+            let alias = Ident::with_quote_and_span('`', expr.span(), expr.to_string());
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+    }
     let mut replace = Replace { window: &window, function: &function, keys: &keys, window_time: false };
     let mut visited = select.projection.iter_mut().try_for_each(|item| VisitMut::visit(item, &mut replace));
     if visited.is_continue() {
@@ -206,7 +215,7 @@ impl VisitorMut for Replace<'_> {
         let own = name.to_ascii_uppercase().starts_with(self.function);
         let same = own && called(expr).map(|(_, args)| args) == called(self.window).map(|(_, args)| args);
         if !same {
-            let message = format!("{name} has other arguments than the window of the GROUP BY, {}", self.window);
+            let message = format!("{name} has other arguments than the window of the GROUP BY");
             return ControlFlow::Break(Error::statement(message).at(place(expr.span())));
         }
         self.window_time |= column == "window_time";

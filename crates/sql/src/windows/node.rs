@@ -12,7 +12,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, DFSchema, DFSchemaRef, ExprSchema, Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
-use tidemill_plan::window::{Window, WindowKind, Zone};
+use tidemill_plan::window::{Length, Window, WindowKind, Zone};
 
 /// The names of the three columns that a window function adds, in their order.
 pub const WINDOW_COLUMNS: [&str; 3] = ["window_start", "window_end", "window_time"];
@@ -113,6 +113,12 @@ impl UserDefinedLogicalNodeCore for WindowNode {
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Window: {} on {}", self.kind, self.time)?;
+        if self.offset != 0 {
+            write!(f, " offset {}", Length(self.offset))?;
+        }
+        if self.zone != Zone::Utc {
+            write!(f, " zone {}", self.zone)?;
+        }
         if !self.partition_by.is_empty() {
             let columns: Vec<_> = self.partition_by.iter().map(ToString::to_string).collect();
             write!(f, " partition by {}", columns.join(", "))?;

@@ -1,0 +1,172 @@
+//! Columns whose names differ only in case.
+
+use std::ops::ControlFlow;
+
+use datafusion::common::{Column, DataFusionError};
+use sqlparser::ast::{
+    AccessExpr, Expr, Ident, JoinConstraint, JoinOperator, ObjectNamePart, Select, Value, VisitMut, VisitorMut,
+};
+use tidemill_core::{Error, Result, Span};
+
+use super::Node;
+use crate::catalog::names::{Found, ambiguous, find};
+use crate::error::{column_span, missing_column};
+use crate::parser::source::place;
+
+/// If `error` is a column that was not found and exactly one differs only in case: writes that one. An error if there
+/// are several; false if there is nothing to mend.
+pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError) -> Result<bool> {
+    let Some((wrong, valid)) = missing_column(error) else { return Ok(mend_outer_field(node, error)) };
+    let span = column_span(wrong);
+    let Some(renames) = renames(wrong, valid).map_err(|e| match span {
+        Some(span) => e.at(span),
+        None => e,
+    })?
+    else {
+        return Ok(false);
+    };
+    let mut mend = Mend { renames, at: span, wrong, done: false };
+    let _ = VisitMut::visit(node, &mut mend);
+    if !mend.done && mend.at.is_some() {
+        // The place may be that of a larger expression; the name alone is as good.
+        mend.at = None;
+        let _ = VisitMut::visit(node, &mut mend);
+    }
+    Ok(mend.done)
+}
+
+/// The last parts of the name as they should be, from the table on.
+fn renames(wrong: &Column, valid: &[Column]) -> Result<Option<Vec<String>>> {
+    let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+    let Some(relation) = &wrong.relation else {
+        return Ok(match find(&wrong.name, valid.iter().map(|c| c.name.as_str())) {
+            Found::One(name) if name != wrong.name => Some(vec![name.to_string()]),
+            Found::Many(close) => return Err(ambiguous("column", &wrong.name, &close)),
+            _ => None,
+        });
+    };
+    let of_relation = |c: &&Column| c.relation.as_ref().is_some_and(|r| same(r.table(), relation.table()));
+    let names = valid.iter().filter(of_relation).map(|c| c.name.as_str());
+    match find(&wrong.name, names) {
+        Found::One(name) => {
+            let tables = valid.iter().filter(of_relation).filter(|c| c.name == name);
+            let table = tables.filter_map(|c| c.relation.as_ref()).map(|r| r.table()).next();
+            let fixed = vec![table.unwrap_or(relation.table()).to_string(), name.to_string()];
+            return Ok((fixed[0] != relation.table() || fixed[1] != wrong.name).then_some(fixed));
+        }
+        Found::Many(close) => return Err(ambiguous("column", &wrong.name, &close)),
+        Found::None => {}
+    }
+    // Not a table but a column with fields: the first part is the column.
+    if valid.iter().filter(|c| c.name == relation.table()).count() > 1 {
+        let message = format!("column '{}' is ambiguous: more than one input has it", relation.table());
+        return Err(Error::statement(message).with_hint(format!("Say which: t.{}.", relation.table())));
+    }
+    Ok(match find(relation.table(), valid.iter().map(|c| c.name.as_str())) {
+        Found::One(column) if column != relation.table() => Some(vec![column.to_string(), wrong.name.clone()]),
+        _ => None,
+    })
+}
+
+/// DataFusion does not look into fields of a column of an outer query (`CROSS JOIN UNNEST(t.row_column.list)`) where they
+/// are written with dots; written as an access to a field it does.
+fn mend_outer_field<N: Node>(node: &mut N, error: &DataFusionError) -> bool {
+    // The message is the only way that it tells the column.
+    const MESSAGE: &str = "Nested identifiers are not yet supported for OuterReferenceColumn ";
+    let text = error.strip_backtrace();
+    let Some((_, column)) = text.split_once(MESSAGE) else { return false };
+    let column = Column::from_qualified_name(column.trim());
+    let mut mend = MendField { column: &column, done: false };
+    let _ = VisitMut::visit(node, &mut mend);
+    mend.done
+}
+
+struct MendField<'a> {
+    column: &'a Column,
+    done: bool,
+}
+
+impl VisitorMut for MendField<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        let Expr::CompoundIdentifier(idents) = expr else { return ControlFlow::Continue(()) };
+        let table = self.column.relation.as_ref().map(|r| r.table());
+        let own = match idents.as_slice() {
+            [t, c, _, ..] if Some(t.value.as_str()) == table && c.value == self.column.name => 2,
+            [c, _, ..] if c.value == self.column.name => 1,
+            _ => return ControlFlow::Continue(()),
+        };
+        let fields = idents.split_off(own);
+        let root = match idents.as_slice() {
+            [one] => Expr::Identifier(one.clone()),
+            _ => Expr::CompoundIdentifier(idents.clone()),
+        };
+        let access =
+            |field: Ident| AccessExpr::Dot(Expr::Value(Value::SingleQuotedString(field.value).with_span(field.span)));
+        let access_chain = fields.into_iter().map(access).collect();
+        *expr = Expr::CompoundFieldAccess { root: Box::new(root), access_chain };
+        self.done = true;
+        ControlFlow::Continue(())
+    }
+}
+
+struct Mend<'a> {
+    renames: Vec<String>,
+    at: Option<Span>,
+    wrong: &'a Column,
+    done: bool,
+}
+
+impl Mend<'_> {
+    fn mend(&mut self, idents: &mut [Ident]) {
+        let (Some(first), count) = (idents.first(), self.renames.len()) else { return };
+        let here = place(first.span);
+        if self.at.is_some_and(|at| (at.line, at.column) != (here.line, here.column)) {
+            return;
+        }
+        // A column may be the beginning of a path of fields: only its own parts are looked at.
+        if idents.len() < count || (idents.len() > count && count == 1) {
+            return;
+        }
+        let table = self.wrong.relation.as_ref().map(|r| r.table());
+        let wrong = table.into_iter().chain([self.wrong.name.as_str()]);
+        if !idents.iter().zip(wrong).all(|(ident, wrong)| ident.value == wrong) {
+            return;
+        }
+        for (ident, name) in idents.iter_mut().zip(&self.renames) {
+            ident.value.clone_from(name);
+        }
+        self.done = true;
+    }
+}
+
+impl VisitorMut for Mend<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => self.mend(std::slice::from_mut(ident)),
+            Expr::CompoundIdentifier(idents) => self.mend(idents),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for join in select.from.iter_mut().flat_map(|t| &mut t.joins) {
+            use JoinOperator::{FullOuter, Inner, Join, Left, LeftOuter, Right, RightOuter};
+            let constraint = match &mut join.join_operator {
+                Join(c) | Inner(c) | Left(c) | LeftOuter(c) | Right(c) | RightOuter(c) | FullOuter(c) => c,
+                _ => continue,
+            };
+            let JoinConstraint::Using(columns) = constraint else { continue };
+            for column in columns {
+                if let [ObjectNamePart::Identifier(ident)] = column.0.as_mut_slice() {
+                    self.mend(std::slice::from_mut(ident));
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}

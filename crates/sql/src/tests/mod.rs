@@ -1,0 +1,9 @@
+//! From text to optimised plans, as pictures; over a connector of the tests' own.
+
+mod errors;
+mod fixture;
+mod legacy;
+mod names;
+mod queries;
+mod tables;
+mod windows;
