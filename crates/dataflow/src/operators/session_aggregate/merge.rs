@@ -36,8 +36,6 @@ pub struct SessionMerge {
     reopened: Vec<Reopened>,
     closing: Closing,
     ids: Vec<usize>,
-    /// How many partial states were merged so far: what the tests bound the work by.
-    pub(super) merged: usize,
 }
 
 impl SessionMerge {
@@ -66,7 +64,6 @@ impl SessionMerge {
             reopened: vec![],
             closing: Closing::default(),
             ids: vec![],
-            merged: 0,
         })
     }
 
@@ -80,7 +77,6 @@ impl SessionMerge {
             self.ids.resize(refs.len(), i);
             firsts.push(refs[first]);
         }
-        self.merged += refs.len();
         let states = self.segments.gather(self.keys..self.states.fields().len(), &refs)?;
         self.accumulators.merge(&states, &self.ids, sessions.len())?;
         self.segments.gather(0..self.keys, &firsts)
