@@ -6,8 +6,9 @@
 //! 2. [`location`]: a path, directory, glob or URL, and the files it names, in name order.
 //! 3. [`object`]: the bytes of one file, from anywhere in it; [`compression`]: through gzip or zstd.
 //! 4. [`source`]: the splits of a table; [`file_splits`]: files as splits of their own; [`columns`]: the columns that are the same for a whole file.
-//! 5. Files of records (JSON, CSV, ...): [`archive`] reads the files of a split to their end, [`tail`] follows them as they grow.
-//! 6. Files with a structure of their own: [`rows`] (in order, on several threads), [`parquet`], [`arrow_ipc`], and
+//! 5. Files of records (JSON, CSV, ...): [`archive`] reads the files of a split to their end, [`tail`] follows them as they grow
+//!    ([`tail_position`] is how far).
+//! 6. Files with a structure of their own: [`rows`] (in order, on several threads), [`new_files`], [`parquet`], [`arrow_ipc`], and
 //!    [`adapt`], which makes a file's columns those that were declared.
 //!
 //! Writing: [`sink`] (which file a row goes to, when a file is full and when it becomes visible), [`part`] (one file that is
@@ -22,6 +23,7 @@ mod connector;
 mod file_splits;
 mod infer;
 mod location;
+mod new_files;
 mod object;
 mod options;
 mod parquet;

@@ -66,18 +66,28 @@ impl RowFile {
     }
 }
 
+/// A file to read, and from where.
+pub(crate) struct FileFrom {
+    pub(crate) file: FoundFile,
+    /// How many of its rows to skip.
+    pub(crate) row: u64,
+    /// What stands before its name in positions.
+    pub(crate) done_before: Option<Arc<str>>,
+}
+
 /// Which file to read next.
 pub(crate) trait NextFile: Send + 'static {
-    /// A file, the number of its rows to skip, and what stands before its name in positions.
-    fn next_file(&mut self) -> Result<Pulled<(FoundFile, u64, Option<Arc<str>>)>>;
+    /// The next file.
+    fn next_file(&mut self) -> Result<Pulled<FileFrom>>;
 }
 
 /// Files that are known from the beginning.
 pub(crate) struct KnownFiles(pub(crate) VecDeque<(FoundFile, u64)>);
 
 impl NextFile for KnownFiles {
-    fn next_file(&mut self) -> Result<Pulled<(FoundFile, u64, Option<Arc<str>>)>> {
-        Ok(self.0.pop_front().map_or(Pulled::End, |(file, from)| Pulled::Item((file, from, None))))
+    fn next_file(&mut self) -> Result<Pulled<FileFrom>> {
+        let next = self.0.pop_front();
+        Ok(next.map_or(Pulled::End, |(file, row)| Pulled::Item(FileFrom { file, row, done_before: None })))
     }
 }
 
@@ -92,12 +102,12 @@ impl<N: NextFile> Pull for Open<N> {
     type Item = Vec<Unit>;
 
     fn pull(&mut self) -> Result<Pulled<Vec<Unit>>> {
-        let (file, from, done_before) = match self.files.next_file()? {
+        let FileFrom { file, row, done_before } = match self.files.next_file()? {
             Pulled::Item(next) => next,
             Pulled::Wait => return Ok(Pulled::Wait),
             Pulled::End => return Ok(Pulled::End),
         };
-        tracing::debug!(file = %file.name, from, "reading");
+        tracing::debug!(file = %file.name, row, "reading");
         let object = Object::new(&self.split.location, &file, &self.split.runtime);
         let constants = self.split.columns.values(&self.split.constants, &file)?;
         let row_file = |adapter: Adapter| RowFile {
@@ -109,8 +119,8 @@ impl<N: NextFile> Pull for Open<N> {
         };
         let wanted = &self.layout.records;
         let units = match self.split.format {
-            FileFormat::Parquet => parquet::units(&self.split, &object, &file.name, wanted, from, row_file)?,
-            _ => arrow_ipc::units(&self.split, &object, &file.name, wanted, from, row_file)?,
+            FileFormat::Parquet => parquet::units(&self.split, &object, &file.name, wanted, row, row_file)?,
+            _ => arrow_ipc::units(&self.split, &object, &file.name, wanted, row, row_file)?,
         };
         Ok(Pulled::Item(units))
     }
@@ -160,6 +170,19 @@ impl RowReader {
 #[async_trait]
 impl SplitReader for RowReader {
     async fn next(&mut self) -> Result<Option<Piece>> {
+        let piece = self.piece().await;
+        if piece.is_err() {
+            // What comes after an error would be rows with a hole before them.
+            self.ended = true;
+            self.waiting.clear();
+            self.running.clear();
+        }
+        piece
+    }
+}
+
+impl RowReader {
+    async fn piece(&mut self) -> Result<Option<Piece>> {
         loop {
             while self.running.len() < self.threads
                 && let Some(unit) = self.waiting.pop_front()

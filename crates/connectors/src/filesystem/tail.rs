@@ -19,7 +19,6 @@ use tidemill_core::{Error, Result};
 use super::compression::Codec;
 use super::location::FoundFile;
 use super::object::Object;
-use super::rows::NextFile;
 use super::source::FileSplit;
 use super::tail_position::{Entry, Fingerprint, join, parse};
 use crate::records::cut::{Cut, Cutter, Cutting, Rest};
@@ -326,40 +325,4 @@ fn inode(meta: &std::fs::Metadata) -> Option<u64> {
 #[cfg(not(unix))]
 fn inode(_meta: &std::fs::Metadata) -> Option<u64> {
     None
-}
-
-/// Files with a structure of their own, as they appear: complete when they do, never appended to.
-pub(crate) struct NewFiles {
-    split: Arc<FileSplit>,
-    /// Files that were read, and how many rows of them; all, if absent.
-    read: Vec<Entry>,
-    /// Names of files that were handed out.
-    opened: std::collections::HashSet<Arc<str>>,
-    round: VecDeque<FoundFile>,
-}
-
-impl NewFiles {
-    /// Goes on after `from`.
-    pub(crate) fn new(split: Arc<FileSplit>, from: Option<&Position>) -> Result<Self> {
-        let read = from.map(parse).transpose()?.unwrap_or_default();
-        let opened = read.iter().filter(|e| e.offset.is_none()).map(|e| e.name.clone()).collect();
-        Ok(Self { split, read, opened, round: VecDeque::new() })
-    }
-}
-
-impl NextFile for NewFiles {
-    fn next_file(&mut self) -> Result<Pulled<(FoundFile, u64, Option<Arc<str>>)>> {
-        if self.round.is_empty() {
-            let listed = self.split.runtime.block_on(self.split.location.list())?;
-            let wanted = |f: &FoundFile| self.split.only.as_ref().is_none_or(|only| *only == f.name);
-            self.round = listed.into_iter().filter(|f| wanted(f) && !self.opened.contains(&f.name)).collect();
-        }
-        let Some(file) = self.round.pop_front() else { return Ok(Pulled::Wait) };
-        self.opened.insert(file.name.clone());
-        let partly = self.read.iter().position(|e| e.name == file.name).map(|i| self.read.swap_remove(i));
-        let from = partly.and_then(|e| e.offset).unwrap_or(0);
-        let before: Arc<str> = join(self.read.iter().cloned()).into();
-        self.read.push(Entry { offset: None, ..Entry::new(file.name.clone()) });
-        Ok(Pulled::Item((file, from, Some(before))))
-    }
 }

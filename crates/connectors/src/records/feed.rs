@@ -65,18 +65,18 @@ impl<T: Send + 'static> Feed<T> {
             match &mut self.state {
                 State::Idle(_) => self.start(),
                 State::Running(task) => {
-                    let (source, pulled) = task.await.map_err(died)?;
+                    let done = task.await;
+                    // Not polled again, whatever comes of it.
+                    self.state = State::Ended;
+                    let (source, pulled) = done.map_err(died)?;
                     match pulled {
                         Ok(Pulled::Item(item)) => {
                             self.state = State::Idle(source);
                             return Ok(Some(item));
                         }
                         Ok(Pulled::Wait) => self.state = State::Waiting(source, Box::pin(sleep(self.interval))),
-                        Ok(Pulled::End) => self.state = State::Ended,
-                        Err(e) => {
-                            self.state = State::Ended;
-                            return Err(e);
-                        }
+                        Ok(Pulled::End) => {}
+                        Err(e) => return Err(e),
                     }
                 }
                 State::Waiting(_, sleep) => {

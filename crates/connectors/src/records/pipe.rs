@@ -30,6 +30,9 @@ pub(crate) struct Block {
     pub(crate) constants: Arc<[ArrayRef]>,
 }
 
+/// A decoder that is free again, and what it made.
+type Done = (Box<dyn Decoder>, Result<Piece>);
+
 /// Reads a split of records.
 pub(crate) struct Pipe {
     blocks: Feed<Block>,
@@ -37,7 +40,7 @@ pub(crate) struct Pipe {
     cutting: Arc<Cutting>,
     layout: Arc<Layout>,
     /// Blocks that are being decoded, in their order.
-    decoding: VecDeque<JoinHandle<(Box<dyn Decoder>, Result<Piece>)>>,
+    decoding: VecDeque<JoinHandle<Done>>,
     /// How many may be decoded at a time.
     limit: usize,
     /// Decoders that have nothing to do.
@@ -85,6 +88,18 @@ fn piece(decoder: &mut dyn Decoder, layout: &Layout, block: Block) -> Result<Pie
 #[async_trait]
 impl SplitReader for Pipe {
     async fn next(&mut self) -> Result<Option<Piece>> {
+        let piece = self.piece().await;
+        if piece.is_err() {
+            // What comes after an error would be rows with a hole before them.
+            self.ended = true;
+            self.decoding.clear();
+        }
+        piece
+    }
+}
+
+impl Pipe {
+    async fn piece(&mut self) -> Result<Option<Piece>> {
         loop {
             let room = !self.ended && self.decoding.len() < self.limit;
             tokio::select! {

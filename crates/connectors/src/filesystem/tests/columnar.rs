@@ -144,7 +144,8 @@ async fn what_does_not_fit_names_the_file_and_the_column() {
     .assert_eq(&check(vec![Field::new("m", DataType::Int64, false)]).await);
     let arrow = table(dir.path(), vec![int("n")], &[("format", "arrow")]);
     let e = read(&arrow, Read::default()).await.unwrap_err().to_string().replace(dir.path().to_str().unwrap(), "$");
-    expect!["cannot read '$/f.parquet' as Arrow: it begins neither like an Arrow file nor like an Arrow stream"].assert_eq(&e);
+    expect!["cannot read '$/f.parquet' as Arrow: it begins neither like an Arrow file nor like an Arrow stream"]
+        .assert_eq(&e);
 }
 
 #[tokio::test]

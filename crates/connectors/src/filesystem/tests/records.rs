@@ -220,6 +220,20 @@ async fn what_is_missing_is_named() {
 }
 
 #[tokio::test]
+async fn after_an_error_there_is_nothing_more() {
+    for (name, format) in [("a.json.gz", "json"), ("a.parquet", "parquet")] {
+        let dir = directory(&[(name, b"not what it says"), ("b.json", b"{\"n\":1}\n")]);
+        let table = table(dir.path(), vec![int("n")], &[("format", format)]);
+        let source = Filesystem.source(&table).unwrap();
+        let request = ReadRequest { projection: vec![0], batch_rows: 10, decode_threads: 2 };
+        let mut reader = source.open(&source.splits().await.unwrap().splits[0], None, &request).await.unwrap();
+        let e = reader.next().await.unwrap_err();
+        assert!(e.message().contains(name), "{e}");
+        assert!(reader.next().await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
 async fn an_object_of_a_store_is_read_in_ranges() {
     use object_store::memory::InMemory;
     use object_store::{ObjectStore, ObjectStoreExt};
