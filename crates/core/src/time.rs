@@ -56,6 +56,7 @@ pub fn format_micros(t: Micros) -> String {
 }
 
 /// How many ticks of `unit` make a second.
+#[inline]
 pub const fn ticks_per_second(unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => 1,
@@ -66,6 +67,7 @@ pub const fn ticks_per_second(unit: TimeUnit) -> i64 {
 }
 
 /// A count of `unit` as microseconds: exact or rounded down, saturating at the ends.
+#[inline]
 pub const fn to_micros(ticks: i64, unit: TimeUnit) -> Micros {
     match unit {
         TimeUnit::Nanosecond => ticks.div_euclid(1_000),
@@ -74,6 +76,7 @@ pub const fn to_micros(ticks: i64, unit: TimeUnit) -> Micros {
 }
 
 /// Microseconds as a count of `unit`, rounded down; saturating for nanoseconds.
+#[inline]
 pub const fn from_micros(micros: Micros, unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Nanosecond => micros.saturating_mul(1_000),

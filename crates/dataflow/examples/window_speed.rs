@@ -1,6 +1,6 @@
 //! Nanoseconds an event that window aggregation takes by itself: bids like Nexmark's in memory, one worker, epochs of 8,192.
 //!
-//! `cargo run --release -p tidemill-dataflow --example window_speed [million bids]`
+//! `cargo run --release -p tidemill-dataflow --example window_speed [million bids] [part of a name]`
 #![allow(clippy::print_stdout)]
 
 use std::sync::Arc;
@@ -21,6 +21,14 @@ use tidemill_plan::{Edge, Node, NodeId, StreamOp};
 
 const SECOND: i64 = 1_000_000;
 
+struct Case<'a> {
+    name: &'a str,
+    kind: WindowKind,
+    key: Option<&'a str>,
+    max: bool,
+    input: &'a [RecordBatch],
+}
+
 fn main() {
     let million: f64 = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(5.0);
     let bids = (million * 1e6) as usize;
@@ -32,22 +40,24 @@ fn main() {
     let by = |key: &'static str| Some(key);
     let in_order = input(bids, 0);
     let disorder = input(bids, 4_000);
-    let runs: Vec<(&str, WindowKind, Option<&str>, bool, &[RecordBatch])> = vec![
-        ("tumble 10 s, count and max by auction", tumble, by("auction"), true, &in_order),
-        ("tumble 10 s, count by auction", tumble, by("auction"), false, &in_order),
-        ("tumble 10 s, count", tumble, None, false, &in_order),
-        ("tumble 10 s, count and max by auction, 4 s of disorder", tumble, by("auction"), true, &disorder),
-        ("hop 10 s by 2 s, count by auction", hop(10, 2), by("auction"), false, &in_order),
-        ("hop 10 s by 2 s, count by auction, 4 s of disorder", hop(10, 2), by("auction"), false, &disorder),
-        ("hop 10 s by 4 s, count by auction", hop(10, 4), by("auction"), false, &in_order),
-        ("hop 60 s by 1 s, count by auction", hop(60, 1), by("auction"), false, &in_order),
-        ("hop 10 s by 2 s, count by channel", hop(10, 2), by("channel"), false, &in_order),
-        ("hop 1 h by 1 s, count by channel", hop(3600, 1), by("channel"), false, &in_order),
-        ("hop 10 s by 2 s, count", hop(10, 2), None, false, &in_order),
-        ("hop 1 h by 1 s, count", hop(3600, 1), None, false, &in_order),
-        ("cumulate 5 s to 60 s, count by auction", cumulate, by("auction"), false, &in_order),
+    let case = |name, kind, key, max, input| Case { name, kind, key, max, input };
+    let runs = vec![
+        case("tumble 10 s, count and max by auction", tumble, by("auction"), true, &in_order),
+        case("tumble 10 s, count by auction", tumble, by("auction"), false, &in_order),
+        case("tumble 10 s, count", tumble, None, false, &in_order),
+        case("tumble 10 s, count and max by auction, 4 s of disorder", tumble, by("auction"), true, &disorder),
+        case("hop 10 s by 2 s, count by auction", hop(10, 2), by("auction"), false, &in_order),
+        case("hop 10 s by 2 s, count by auction, 4 s of disorder", hop(10, 2), by("auction"), false, &disorder),
+        case("hop 10 s by 4 s, count by auction", hop(10, 4), by("auction"), false, &in_order),
+        case("hop 60 s by 1 s, count by auction", hop(60, 1), by("auction"), false, &in_order),
+        case("hop 10 s by 2 s, count by channel", hop(10, 2), by("channel"), false, &in_order),
+        case("hop 1 h by 1 s, count by channel", hop(3600, 1), by("channel"), false, &in_order),
+        case("hop 10 s by 2 s, count", hop(10, 2), None, false, &in_order),
+        case("hop 1 h by 1 s, count", hop(3600, 1), None, false, &in_order),
+        case("cumulate 5 s to 60 s, count by auction", cumulate, by("auction"), false, &in_order),
     ];
-    for (name, kind, key, max, input) in runs {
+    let wanted = std::env::args().nth(2).unwrap_or_default();
+    for Case { name, kind, key, max, input } in runs.into_iter().filter(|c| c.name.contains(&wanted)) {
         let best = (0..3).map(|_| run(kind, key, max, input)).min_by(|a, b| a.0.total_cmp(&b.0));
         let (ns, rows) = best.expect("three runs");
         println!("{ns:6.1} ns/event  {name}  ({rows} rows out)");

@@ -8,7 +8,6 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion_expr::{ColumnarValue, GroupsAccumulator};
-use datafusion_functions_aggregate_common::aggregate::groups_accumulator::GroupsAccumulatorAdapter;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion_physical_expr::expressions::Literal;
 use tidemill_core::Result;
@@ -17,6 +16,7 @@ use tidemill_plan::op::{AggregateCall, Expr, GroupBy};
 use crate::aggregate::accumulators::Accumulators;
 use crate::aggregate::grouping_sets::GroupingSets;
 use crate::aggregate::groups::Groups;
+use crate::aggregate::one_each::OneEach;
 use crate::aggregate::ordered::{Ordered, needs_order};
 use crate::expression::data_error;
 
@@ -145,15 +145,14 @@ impl Kernel {
     }
 }
 
-/// The form for many groups: the function's own, or the adapter around the form for one.
+/// The form for many groups: the function's own, or one accumulator for each group.
 fn new_accumulator(function: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
     let made = if needs_order(function) {
         Ok(Box::new(Ordered::new(function.clone())) as Box<dyn GroupsAccumulator>)
     } else if function.groups_accumulator_supported() {
         function.create_groups_accumulator()
     } else {
-        let function = function.clone();
-        Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())) as _)
+        Ok(Box::new(OneEach::new(function.clone())) as _)
     };
     made.map_err(data_error)
 }

@@ -2,16 +2,17 @@
 //!
 //! Read in this order: [`kernel`] (what is to be computed, and a batch's keys and arguments evaluated once),
 //! [`grouping_sets`] (the keys of `GROUPING SETS`), [`groups`] (from keys to group numbers), [`accumulators`] (the
-//! aggregates of all groups), [`ordered`] (aggregates that need their rows in order), [`table`] (groups and accumulators
-//! together; sealing one gives a [`Segment`]).
+//! aggregates of all groups), [`one_each`] (functions without a form for many groups), [`ordered`] (functions that need
+//! their rows in order), [`table`] (groups and accumulators together; sealing one gives a [`Segment`]).
 //!
-//! It is made of DataFusion's parts, so that every aggregate function of DataFusion works; a function without a form for
-//! many groups goes through DataFusion's adapter. Nothing here knows of windows, time or epochs.
+//! It is made of DataFusion's parts, so that every aggregate function of DataFusion works. Nothing here knows of windows,
+//! time or epochs.
 
 pub mod accumulators;
 pub mod grouping_sets;
 pub mod groups;
 pub mod kernel;
+pub mod one_each;
 pub mod ordered;
 pub mod table;
 

@@ -10,9 +10,10 @@ use arrow::array::{ArrayRef, BooleanArray, UInt32Array};
 use arrow::compute::{SortColumn, lexsort_to_indices, take};
 use datafusion_common::Result;
 use datafusion_expr::{EmitTo, GroupsAccumulator};
-use datafusion_functions_aggregate_common::aggregate::groups_accumulator::GroupsAccumulatorAdapter;
 use datafusion_functions_aggregate_common::order::AggregateOrderSensitivity;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
+
+use crate::aggregate::one_each::OneEach;
 
 /// Whether `function` gives a wrong answer if its rows do not come in order. Those with `WITHIN GROUP (ORDER BY ..)` put
 /// their rows in order themselves.
@@ -24,12 +25,12 @@ pub(super) fn needs_order(function: &AggregateFunctionExpr) -> bool {
 /// Sorts each batch, and merges what it gives.
 pub(super) struct Ordered {
     function: Arc<AggregateFunctionExpr>,
-    merged: GroupsAccumulatorAdapter,
+    merged: OneEach,
 }
 
 impl Ordered {
     pub(super) fn new(function: Arc<AggregateFunctionExpr>) -> Self {
-        Self { merged: adapter(&function), function }
+        Self { merged: OneEach::new(function.clone()), function }
     }
 
     fn in_order(&self, values: &[ArrayRef]) -> Result<UInt32Array> {
@@ -39,11 +40,6 @@ impl Ordered {
             columns.map(|(a, o)| SortColumn { values: a.clone(), options: Some(o.options) }).collect();
         Ok(lexsort_to_indices(&columns, None)?)
     }
-}
-
-fn adapter(function: &Arc<AggregateFunctionExpr>) -> GroupsAccumulatorAdapter {
-    let function = function.clone();
-    GroupsAccumulatorAdapter::new(move || function.create_accumulator())
 }
 
 impl GroupsAccumulator for Ordered {
@@ -62,10 +58,14 @@ impl GroupsAccumulator for Ordered {
         let filter = filter.map(|f| take(f, &order, None)).transpose()?;
         let filter = filter.as_deref().and_then(|f| f.as_any().downcast_ref::<BooleanArray>());
         let ids: Vec<usize> = order.values().iter().map(|i| ids[*i as usize]).collect();
-        let mut batch = adapter(&self.function);
-        batch.update_batch(&values, &ids, filter, groups)?;
-        let every: Vec<usize> = (0..groups).collect();
-        self.merged.merge_batch(&batch.state(EmitTo::All)?, &every, groups)
+        // The groups of this batch, numbered by themselves.
+        let mut own: Vec<usize> = ids.clone();
+        own.sort_unstable();
+        own.dedup();
+        let place = |id: &usize| own.binary_search(id).expect("each group is in the list of groups");
+        let mut batch = OneEach::new(self.function.clone());
+        batch.update_batch(&values, &ids.iter().map(place).collect::<Vec<_>>(), filter, own.len())?;
+        self.merged.merge_batch(&batch.state(EmitTo::All)?, &own, groups)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {

@@ -1,6 +1,7 @@
 //! The columns of a result: the window, the keys, the aggregates.
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{Array, ArrayData, ArrayRef, Int64Array, RecordBatch, make_array};
+use arrow::buffer::Buffer;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, SchemaRef};
 use tidemill_core::{Delta, Micros, Result, Watermark};
@@ -36,7 +37,13 @@ impl Output {
         values: Vec<ArrayRef>,
         rows: usize,
     ) -> Result<RecordBatch> {
-        let column = |t: Micros, to: &DataType| bounds_array(&Int64Array::from_value(t, rows), to);
+        // One value is put into the column's unit, and then repeated.
+        let column = |t: Micros, to: &DataType| -> Result<ArrayRef> {
+            let one = bounds_array(&Int64Array::from_value(t, 1), to)?;
+            let ticks = one.to_data().buffer::<i64>(0)[0];
+            let buffer = Buffer::from_vec(vec![ticks; rows]);
+            Ok(make_array(ArrayData::builder(to.clone()).len(rows).add_buffer(buffer).build()?))
+        };
         // An instant is just before the instant at which the window is over.
         let (end, instant) = match &self.time_type {
             DataType::Timestamp(_, Some(_)) => (self.zone.to_instant(window.end), true),

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
 use tidemill_core::{Micros, Result};
 
 use crate::aggregate::{Kernel, Segment};
@@ -11,7 +10,7 @@ use crate::operator::StateSize;
 use crate::operators::window_aggregate::correction::Rows;
 use crate::operators::window_aggregate::rolling::Panes;
 use crate::operators::window_aggregate::rolling::dictionary::Dictionary;
-use crate::operators::window_aggregate::rolling::part::{Part, Sum};
+use crate::operators::window_aggregate::rolling::part::{Pane, Sum};
 
 /// So many keys without a pane are left alone.
 const SLACK: usize = 4_096;
@@ -24,30 +23,6 @@ pub(super) struct Few {
     /// Groups in all panes.
     rows: usize,
     sum: Sum,
-}
-
-/// Groups of a pane, with their keys for when they get other numbers.
-pub(super) struct Pane {
-    pub(super) start: Micros,
-    pub(super) keys: Vec<ArrayRef>,
-    pub(super) part: Part,
-}
-
-impl Pane {
-    pub(super) fn try_new(start: Micros, segment: Segment, dictionary: &mut Dictionary) -> Result<Self> {
-        let ids = dictionary.intern(&segment.keys, segment.rows)?;
-        Ok(Self { start, keys: segment.keys, part: Part { ids, states: segment.states } })
-    }
-
-    /// Numbers the groups by another dictionary.
-    pub(super) fn renumber(&mut self, dictionary: &mut Dictionary) -> Result<()> {
-        self.part.ids = dictionary.intern(&self.keys, self.part.ids.len())?;
-        Ok(())
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.part.bytes() + self.keys.iter().map(|a| a.get_array_memory_size()).sum::<usize>()
-    }
 }
 
 impl Few {
@@ -67,11 +42,11 @@ impl Panes for Few {
         if self.dictionary.len() > 2 * self.rows + SLACK {
             self.dictionary = Dictionary::try_new(&self.kernel)?;
             for pane in &mut self.panes {
-                pane.renumber(&mut self.dictionary)?;
+                self.dictionary.renumber(pane)?;
             }
         }
         self.rows += segment.rows;
-        let pane = Pane::try_new(start, segment, &mut self.dictionary)?;
+        let pane = self.dictionary.number(start, segment)?;
         let at = self.panes.partition_point(|p| p.start <= start);
         self.panes.insert(at, pane);
         Ok(())
@@ -92,11 +67,11 @@ impl Panes for Few {
         for pane in &self.panes {
             self.sum.add(&pane.part, self.dictionary.len())?;
         }
-        self.sum.finish(&mut self.dictionary)
+        self.sum.finish()
     }
 
     fn state(&self) -> StateSize {
-        let panes: usize = self.panes.iter().map(Pane::bytes).sum();
+        let panes: usize = self.panes.iter().map(|p| p.part.bytes()).sum();
         StateSize {
             rows: self.rows,
             bytes: panes + self.dictionary.bytes() + self.sum.bytes(),

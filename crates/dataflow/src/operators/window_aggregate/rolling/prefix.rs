@@ -9,7 +9,7 @@ use crate::operator::StateSize;
 use crate::operators::window_aggregate::correction::Rows;
 use crate::operators::window_aggregate::rolling::Panes;
 use crate::operators::window_aggregate::rolling::dictionary::Dictionary;
-use crate::operators::window_aggregate::rolling::part::{Part, Sum};
+use crate::operators::window_aggregate::rolling::part::Sum;
 
 /// The sum of all panes since the windows' start.
 pub(super) struct Prefix {
@@ -36,9 +36,9 @@ impl Prefix {
 
 impl Panes for Prefix {
     fn add(&mut self, start: Micros, segment: Segment) -> Result<()> {
-        let ids = self.dictionary.intern(&segment.keys, segment.rows)?;
+        let pane = self.dictionary.number(start, segment)?;
         self.last = self.last.max(Some(start));
-        self.sum.add(&Part { ids, states: segment.states }, self.dictionary.len())
+        self.sum.add(&pane.part, self.dictionary.len())
     }
 
     fn evict(&mut self, start: Micros) -> Result<()> {
@@ -57,7 +57,7 @@ impl Panes for Prefix {
 
     fn read(&mut self) -> Result<Rows> {
         self.copy.add(&self.sum.snapshot()?, self.dictionary.len())?;
-        self.copy.finish(&mut self.dictionary)
+        self.copy.finish()
     }
 
     fn state(&self) -> StateSize {

@@ -18,8 +18,7 @@ use crate::operator::StateSize;
 use crate::operators::window_aggregate::correction::Rows;
 use crate::operators::window_aggregate::rolling::Panes;
 use crate::operators::window_aggregate::rolling::dictionary::Dictionary;
-use crate::operators::window_aggregate::rolling::few::Pane;
-use crate::operators::window_aggregate::rolling::part::{Part, Sum};
+use crate::operators::window_aggregate::rolling::part::{Pane, Part, Sum};
 
 /// The panes of the window, in two stacks.
 pub(super) struct Stacks {
@@ -85,7 +84,7 @@ impl Stacks {
         self.back = Sum::try_new(&self.kernel)?;
         self.dictionary = Dictionary::try_new(&self.kernel)?;
         for pane in &mut panes {
-            pane.renumber(&mut self.dictionary)?;
+            self.dictionary.renumber(pane)?;
         }
         let len = panes.len().isqrt().max(1);
         while !panes.is_empty() {
@@ -97,7 +96,7 @@ impl Stacks {
             }
             self.front.push_front(Block { panes: block, after });
         }
-        self.scratch.seal()?;
+        self.scratch.clear()?;
         self.enter_block()
     }
 
@@ -110,14 +109,14 @@ impl Stacks {
                 self.first.push((pane.start, self.scratch.snapshot()?));
             }
         }
-        self.scratch.seal()?;
+        self.scratch.clear()?;
         Ok(())
     }
 }
 
 impl Panes for Stacks {
     fn add(&mut self, start: Micros, segment: Segment) -> Result<()> {
-        let pane = Pane::try_new(start, segment, &mut self.dictionary)?;
+        let pane = self.dictionary.number(start, segment)?;
         if self.front_end().is_some_and(|end| start <= end) {
             self.stragglers.push(pane);
         } else {
@@ -166,7 +165,7 @@ impl Panes for Stacks {
             self.sum.add(&block.after, numbers)?;
         }
         self.sum.add(&self.back.snapshot()?, numbers)?;
-        self.sum.finish(&mut self.dictionary)
+        self.sum.finish()
     }
 
     fn state(&self) -> StateSize {
@@ -177,7 +176,7 @@ impl Panes for Stacks {
         let running = self.back.bytes() + self.sum.bytes() + self.scratch.bytes();
         StateSize {
             rows: self.rows(),
-            bytes: panes().map(Pane::bytes).sum::<usize>() + sums + running + self.dictionary.bytes(),
+            bytes: panes().map(|p| p.part.bytes()).sum::<usize>() + sums + running + self.dictionary.bytes(),
             oldest: panes().map(|p| p.start).min(),
         }
     }
