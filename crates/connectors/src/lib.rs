@@ -18,16 +18,23 @@ pub mod filesystem;
 pub mod formats;
 #[cfg(feature = "nexmark")]
 pub mod nexmark;
+#[cfg(any(feature = "datagen", feature = "nexmark"))]
 mod pace;
 #[cfg(feature = "print")]
 pub mod print;
+#[cfg(any(feature = "datagen", feature = "nexmark"))]
 mod random;
+#[cfg(any(feature = "filesystem", feature = "stdio"))]
+// Each of the two uses its own half of it.
+#[cfg_attr(not(all(feature = "filesystem", feature = "stdio")), expect(dead_code))]
 mod records;
 pub mod reference;
 #[cfg(feature = "stdio")]
 pub mod stdio;
 mod table_options;
+#[cfg(feature = "print")]
 mod text;
+#[cfg(any(feature = "filesystem", feature = "stdio"))]
 mod weights;
 
 pub use table_options::TABLE_OPTIONS;

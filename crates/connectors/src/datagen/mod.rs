@@ -1,6 +1,6 @@
 //! `'connector' = 'datagen'`: rows that are made up, with Flink's options.
 //!
-//! [`connector`] paces and cuts, [`fields`] reads `fields.NAME.*`, [`scalar`] and [`nested`] make the values.
+//! `connector` paces and cuts, `fields` reads `fields.NAME.*`, `scalar` and `nested` make the values.
 
 mod connector;
 mod fields;

@@ -4,9 +4,9 @@
 //! never made. Fields, proportions and distributions are those of the public benchmark; see
 //! `docs/decisions/0004-nexmark-generator.md` for why this is no outside crate.
 //!
-//! - [`config`]: the numbers of the benchmark; which event is what, and when; `options`: the same in `WITH (..)`.
-//! - [`person`], [`auction`], [`bid`]: the columns of each; [`letters`]: their texts.
-//! - [`table`]: the columns of a table, and which of the above they are; [`connector`]: the reader.
+//! - `config`: the numbers of the benchmark; which event is what, and when; `options`: the same in `WITH (..)`.
+//! - `person`, `auction`, `bid`: the columns of each; `letters`: their texts.
+//! - `table`: the columns of a table, and which of the above they are; `connector`: the reader.
 //! - [`bids`], [`events`], ...: the same in memory, for benches and tests.
 
 mod auction;
