@@ -96,7 +96,8 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
         StreamOp::Unnest(op) => {
             let input = &plan.node(node.inputs[0]).edge.schema;
             let names = op.lists.iter().chain(&op.structs).map(|i| input.field(*i).name().clone());
-            names.collect::<Vec<_>>().join(", ")
+            let rest = if op.preserve_nulls { ", NULL where there is none" } else { "" };
+            format!("{}{rest}", names.collect::<Vec<_>>().join(", "))
         }
         StreamOp::WindowRows(w) => window(plan, node, w),
         StreamOp::SessionRows(op) => window(plan, node, &op.window),

@@ -2,6 +2,7 @@
 
 pub mod filter;
 pub mod keyed_states;
+pub mod no_time;
 pub mod processing_time;
 pub mod project;
 pub mod session_aggregate;
@@ -26,6 +27,16 @@ use crate::operator::Operator;
 
 /// Adds the steps of `node` to `graph`, above the steps that end its `inputs`. Returns the step whose output is the node's.
 pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Graph) -> Result<StepId> {
+    let held;
+    let inputs = match inputs {
+        // Windows over a time that no watermark speaks of close when the input ends.
+        [input] if cuts_time(&node.op) && plan.node(node.inputs[0]).edge.event_time.is_none() => {
+            let no_time = || Ok(Box::new(no_time::NoTime) as Box<dyn Operator>);
+            held = [graph.add("NoTime", node.id, vec![(*input, Routing::Stay)], no_time)];
+            &held
+        }
+        inputs => inputs,
+    };
     let schema = Arc::clone(&node.edge.schema);
     let one = || match (&node.inputs[..], inputs) {
         ([from], [input]) => Ok((*input, &plan.node(*from).edge.schema)),
@@ -71,6 +82,15 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             updating_aggregate::build(op, node, input, input_schema, graph)
         }
         StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
+    }
+}
+
+/// Whether an operator finds the window of a row by its time.
+fn cuts_time(op: &StreamOp) -> bool {
+    match op {
+        StreamOp::WindowRows(_) | StreamOp::SessionRows(_) => true,
+        StreamOp::WindowAggregate(op) => matches!(op.window, RowWindow::ByTime(_)),
+        _ => false,
     }
 }
 

@@ -21,6 +21,7 @@ mod emission;
 mod express;
 mod filter;
 mod keys;
+pub(crate) mod lateral;
 mod project;
 mod sink;
 mod source;

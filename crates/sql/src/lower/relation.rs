@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::Expr as PlanExpr;
 use tidemill_plan::NodeId;
+use tidemill_plan::op::Expr;
 use tidemill_plan::window::{Window, WindowKind};
 
 /// A lowered logical plan.
@@ -120,6 +121,8 @@ pub(super) struct PendingWindow {
     pub(super) time: usize,
     /// `PARTITION BY` of a session, in the node's output.
     pub(super) partition_by: Vec<usize>,
+    /// What is asked of the window alone, over its three columns: kept until they are there.
+    pub(super) conditions: Vec<Expr>,
 }
 
 impl PendingWindow {
@@ -165,7 +168,7 @@ impl Relation {
     }
 
     /// Whether `expr` reads a column of the pending window.
-    pub(super) fn touches_window(&self, schema: &DFSchema, expr: &Expr) -> bool {
+    pub(super) fn touches_window(&self, schema: &DFSchema, expr: &PlanExpr) -> bool {
         self.window.is_some()
             && expr.column_refs().into_iter().any(|c| self.slot(schema, c).is_some_and(|s| s.index().is_none()))
     }
@@ -193,10 +196,10 @@ impl Relation {
 }
 
 /// The column that an expression is, under whatever name.
-pub(super) fn bare_column(expr: &Expr) -> Option<&Column> {
+pub(super) fn bare_column(expr: &PlanExpr) -> Option<&Column> {
     match expr {
-        Expr::Column(column) => Some(column),
-        Expr::Alias(alias) => bare_column(&alias.expr),
+        PlanExpr::Column(column) => Some(column),
+        PlanExpr::Alias(alias) => bare_column(&alias.expr),
         _ => None,
     }
 }

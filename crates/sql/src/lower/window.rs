@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::physical_expr::expressions::Column;
 use tidemill_core::{ChangeMode, Error, Result};
-use tidemill_plan::op::{SessionRowsOp, StreamOp};
+use tidemill_plan::op::{Expr, SessionRowsOp, StreamOp};
 use tidemill_plan::{Edge, NodeId};
 
 use super::emission::Emission;
@@ -32,7 +34,7 @@ impl Lowering<'_> {
         let window = WindowRef(Arc::new(WindowOfPlan { window: node.window(time, time_type), time_name, timed }));
         let mut slots = relation.slots;
         slots.extend(Bound::ALL.map(|b| Slot::pending(b, &window)));
-        let pending = PendingWindow { window, time, partition_by };
+        let pending = PendingWindow { window, time, partition_by, conditions: vec![] };
         Ok(Relation { node: relation.node, slots, hidden: relation.hidden, window: Some(pending) })
     }
 
@@ -50,12 +52,21 @@ impl Lowering<'_> {
         match origin {
             Origin::EventTime => {}
             Origin::Window(Bound::Time, w) if w.timed() => {}
-            _ => return (relation, false),
+            // What the edge promises of another column is nothing to windows over this one.
+            _ if edge.event_time.is_none() => return (relation, false),
+            _ => {
+                let node = self.same_rows(relation.node, Edge { event_time: None, ..edge });
+                return (relation.on(node), false);
+            }
         }
-        // The same rows; what changes is what the edge promises.
-        let exprs = (0..edge.schema.fields().len()).map(|i| column(&edge, i)).collect();
-        let node = self.plan.add(StreamOp::Project(exprs), vec![relation.node], speaks);
+        let node = self.same_rows(relation.node, speaks);
         (relation.on(node), true)
+    }
+
+    /// The same rows; what changes is what the edge promises.
+    fn same_rows(&mut self, node: NodeId, edge: Edge) -> NodeId {
+        let exprs = (0..edge.schema.fields().len()).map(|i| column(&edge, i)).collect();
+        self.plan.add(StreamOp::Project(exprs), vec![node], edge)
     }
 
     /// The columns of the pending window, with a row for each window of a row.
@@ -70,6 +81,7 @@ impl Lowering<'_> {
             }
         };
         let columns = self.plan.node(node).edge.schema.fields().len() - Bound::ALL.len();
+        let node = self.keep_windows(node, &pending.conditions, columns)?;
         let slots: Vec<Slot> = relation
             .slots
             .iter()
@@ -83,6 +95,22 @@ impl Lowering<'_> {
         whole.hidden.extend(attached);
         let hidden = whole.bounds_beside(&slots);
         Ok(Relation { hidden, ..whole })
+    }
+
+    /// The rows whose windows, in three columns from `at` on, meet `conditions`.
+    pub(super) fn keep_windows(&mut self, node: NodeId, conditions: &[Expr], at: usize) -> Lower<NodeId> {
+        let mut node = node;
+        for condition in conditions {
+            let moved = Arc::clone(condition).transform(|e| {
+                Ok(match e.downcast_ref::<Column>() {
+                    Some(c) => Transformed::yes(Arc::new(Column::new(c.name(), c.index() + at)) as Expr),
+                    None => Transformed::no(e),
+                })
+            });
+            let edge = self.plan.node(node).edge.clone();
+            node = self.plan.add(StreamOp::Filter(moved?.data), vec![node], edge);
+        }
+        Ok(node)
     }
 
     fn add_rows(&mut self, input: NodeId, pending: &PendingWindow) -> Lower<NodeId> {

@@ -64,6 +64,9 @@ impl Lowering<'_> {
         let edge = Edge { schema: Arc::new(Schema::new(fields)), changes, event_time, bounded: edge.bounded };
         let op = WindowAggregateOp { window, group, aggregates, allowed_lateness };
         let node = self.plan.add(StreamOp::WindowAggregate(op), vec![input.node], edge);
+        // The bounds are the operator's first columns.
+        let conditions = input.window.as_ref().map_or(&[][..], |w| &w.conditions);
+        let node = self.keep_windows(node, conditions, 0)?;
 
         let mut slots: Vec<Slot> = vec![];
         let mut next = BOUNDS;

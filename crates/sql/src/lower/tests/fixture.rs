@@ -24,9 +24,9 @@ use crate::windows::WindowNode;
 
 /// A source that is only planned with.
 #[derive(Debug)]
-struct Planned {
-    schema: SchemaRef,
-    bounded: bool,
+pub(crate) struct Planned {
+    pub(crate) schema: SchemaRef,
+    pub(crate) bounded: bool,
 }
 
 #[async_trait]
@@ -50,7 +50,7 @@ impl Source for Planned {
 
 /// A sink of two columns that takes insertions only.
 #[derive(Debug)]
-pub(crate) struct Planted(pub(super) SchemaRef);
+pub(crate) struct Planted(pub(crate) SchemaRef);
 
 #[async_trait]
 impl Sink for Planted {

@@ -6,3 +6,4 @@ pub(crate) mod fixture;
 mod groupings;
 mod refusals;
 mod rows;
+mod sql;

@@ -1,0 +1,594 @@
+//! Files of SQL, from their text to the stream plan.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use expect_test::{Expect, expect};
+use tidemill_core::table::TableSpec;
+use tidemill_core::{EpochClock, Error, Result};
+use tidemill_plan::StreamPlan;
+use tidemill_plan::op::SinkTarget;
+
+use super::fixture::{Planned, Planted};
+use crate::bind::{Connect, Connected};
+use crate::catalog::Catalog;
+use crate::explain;
+use crate::lower::{LowerOptions, Lowering};
+use crate::parser::{StatementKind, parse};
+use crate::session::{Planner, Query};
+
+/// Tables whose connector says whether they end: `'connector' = 'ends'`, `'goes-on'`.
+struct Tables;
+
+#[async_trait]
+impl Connect for Tables {
+    async fn connect(&self, spec: TableSpec) -> Result<Connected> {
+        let schema = spec.schema.clone().ok_or_else(|| Error::statement("no columns"))?;
+        let bounded = spec.options.get("connector") == Some("ends");
+        let sink = Arc::clone(&schema);
+        Ok(Connected {
+            schema,
+            metadata: vec![],
+            source: Arc::new(move |spec| {
+                let schema = spec.schema.clone().ok_or_else(|| Error::statement("no columns"))?;
+                Ok(Arc::new(Planned { schema, bounded }))
+            }),
+            sink: Arc::new(move |_| Ok(Arc::new(Planted(Arc::clone(&sink))))),
+        })
+    }
+}
+
+const TABLES: &str = "
+CREATE TABLE bid (auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, at TIMESTAMP(3), extra ROW<tags ARRAY<STRING>>,
+  WATERMARK FOR at AS at - INTERVAL '4' SECOND) WITH ('connector' = 'goes-on');
+CREATE TABLE old (auction BIGINT, price BIGINT, ms BIGINT, at AS TO_TIMESTAMP_LTZ(ms, 3),
+  WATERMARK FOR at AS at - INTERVAL '1' MINUTE) WITH ('connector' = 'ends');
+CREATE TABLE auction (id BIGINT, seller BIGINT) WITH ('connector' = 'ends');
+CREATE TABLE plain (k BIGINT, v DOUBLE, p AS PROCTIME()) WITH ('connector' = 'goes-on');
+CREATE TABLE lists (k BIGINT, tags ARRAY<STRING>, inner ROW<tags ARRAY<STRING>>, at TIMESTAMP(3), two TIMESTAMP(3), WATERMARK FOR at AS at)
+  WITH ('connector' = 'ends');
+CREATE TABLE sink (auction BIGINT, n BIGINT) WITH ('connector' = 'ends');
+";
+
+fn planned(sql: &str) -> Result<(Vec<Query>, StreamPlan, Vec<String>)> {
+    let catalog = Catalog::new();
+    let clock = EpochClock::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut queries = vec![];
+    let text = format!("{TABLES}{sql}");
+    for statement in parse(&text)? {
+        match &statement.kind {
+            StatementKind::Select(_) | StatementKind::Insert(_) | StatementKind::StatementSet(_) => {
+                queries.extend(Planner::new(&catalog, clock.clone())?.query(&statement)?);
+            }
+            _ => drop(runtime.block_on(catalog.execute(&statement, &Tables))?),
+        }
+    }
+    let planner = Planner::new(&catalog, clock.clone())?;
+    let settings = catalog.settings();
+    let options = LowerOptions {
+        allowed_lateness: settings.allowed_lateness()?,
+        zone: settings.zone()?,
+        unbounded_state: settings.state_unbounded()?.into(),
+    };
+    let mut lowering = Lowering::new(planner.state(), clock, options);
+    for (i, query) in queries.iter().enumerate() {
+        let target = match &query.target {
+            Some(name) => SinkTarget::Table { name: name.clone(), sink: catalog.table(name)?.open_sink()? },
+            None => SinkTarget::Result(i),
+        };
+        lowering.add(query, target)?;
+    }
+    let (plan, warnings) = lowering.finish()?;
+    Ok((queries, plan, warnings))
+}
+
+fn check(sql: &str, expected: Expect) {
+    let text = match planned(sql) {
+        Ok((_, plan, warnings)) => {
+            warnings.iter().fold(explain::stream(&plan), |text, w| format!("{text}warning: {w}\n"))
+        }
+        Err(e) => e.render(&format!("{TABLES}{sql}")),
+    };
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn every_window_form() {
+    let query = |window: &str| {
+        format!(
+            "SELECT window_start, window_end, auction, COUNT(*) AS n FROM TABLE({window}) GROUP BY window_start, window_end, auction;"
+        )
+    };
+    check(
+        &query("TUMBLE(TABLE bid, DESCRIPTOR(at), INTERVAL '10' SECOND)"),
+        expect![[r#"
+        Sink result  [append, unbounded]
+          Project window_start, window_end, auction, count(Int64(1))@4 AS n  [append, unbounded]
+            WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+              Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+    "#]],
+    );
+    check(
+        &query("HOP(TABLE bid, DESCRIPTOR(at), INTERVAL '2' SECOND, INTERVAL '10' SECOND)"),
+        expect![[r#"
+        Sink result  [append, unbounded]
+          Project window_start, window_end, auction, count(Int64(1))@4 AS n  [append, unbounded]
+            WindowAggregate HOP size 10 s slide 2 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+              Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+    "#]],
+    );
+    check(
+        &query("CUMULATE(TABLE bid, DESCRIPTOR(at), INTERVAL '2' SECOND, INTERVAL '10' SECOND)"),
+        expect![[r#"
+        Sink result  [append, unbounded]
+          Project window_start, window_end, auction, count(Int64(1))@4 AS n  [append, unbounded]
+            WindowAggregate CUMULATE max 10 s step 2 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+              Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+    "#]],
+    );
+    check(
+        &query("SESSION(TABLE bid PARTITION BY auction, DESCRIPTOR(at), INTERVAL '10' SECOND)"),
+        expect![[r#"
+        Sink result  [append, unbounded]
+          Project window_start, window_end, auction, count(Int64(1))@4 AS n  [append, unbounded]
+            SessionAggregate SESSION gap 10 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+              Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+    "#]],
+    );
+    check(
+        "SELECT auction, TUMBLE_START(at, INTERVAL '10' SECOND) AS s, TUMBLE_ROWTIME(at, INTERVAL '10' SECOND) AS t, COUNT(*) AS n
+         FROM bid GROUP BY auction, TUMBLE(at, INTERVAL '10' SECOND);",
+        expect![[r#"
+            Sink result  [append, event time t, unbounded]
+              Project auction, window_start@0 AS s, window_time@2 AS t, count(Int64(1))@4 AS n  [append, event time t, unbounded]
+                WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+                  Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+        "#]],
+    );
+    check(
+        "SELECT bidder, SESSION_START(at, INTERVAL '10' SECOND) AS s, COUNT(*) AS n
+         FROM bid GROUP BY bidder, SESSION(at, INTERVAL '10' SECOND);",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project bidder, window_start@0 AS s, count(Int64(1))@4 AS n  [append, unbounded]
+                SessionAggregate SESSION gap 10 s on at group=[bidder@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+                  Source bid columns=[bidder, at] watermark=at - 4 s  [append, event time at, unbounded]
+        "#]],
+    );
+}
+
+#[test]
+fn expressions_over_results() {
+    check(
+        "SELECT DATE_FORMAT(window_end, 'HH:mm') AS t, channel, SUM(price) / COUNT(*) AS mean, COUNT(DISTINCT bidder) AS bidders
+         FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(at), INTERVAL '1' HOUR))
+         WHERE price > 10 AND channel <> 'x'
+         GROUP BY window_start, window_end, channel HAVING COUNT(*) > 3;",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project date_format(window_end@1, HH:mm) AS t, channel, sum(bid.price)@4 / count(Int64(1))@5 AS mean, count(DISTINCT bid.bidder)@6 AS bidders  [append, unbounded]
+                Filter count(Int64(1))@5 > 3  [append, event time window_time, unbounded]
+                  WindowAggregate TUMBLE size 1 h on at group=[channel@2] aggregates=[sum(bid.price), count(Int64(1)), count(DISTINCT bid.bidder)]  [append, event time window_time, unbounded]
+                    Filter price@1 > 10 AND channel@2 != x  [append, event time at, unbounded]
+                      Source bid columns=[bidder, price, channel, at] watermark=at - 4 s  [append, event time at, unbounded]
+        "#]],
+    );
+    check(
+        "SELECT UPPER(channel) AS c, COUNT(*) FILTER (WHERE price > 10) AS dear
+         FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(at), INTERVAL '1' HOUR))
+         GROUP BY window_start, window_end, UPPER(channel);",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project upper(bid.channel)@3 AS c, count(Int64(1)) FILTER (WHERE bid.price > Int64(10))@4 AS dear  [append, unbounded]
+                WindowAggregate TUMBLE size 1 h on at group=[upper(channel@1)] aggregates=[count(Int64(1)) FILTER (WHERE bid.price > Int64(10)) FILTER (WHERE price@0 > 10)]  [append, event time window_time, unbounded]
+                  Source bid columns=[price, channel, at] watermark=at - 4 s  [append, event time at, unbounded]
+        "#]],
+    );
+    check(
+        "SELECT window_start, channel, bidder, GROUPING(bidder) AS g, COUNT(*) AS n
+         FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(at), INTERVAL '1' HOUR))
+         GROUP BY window_start, window_end, ROLLUP (channel, bidder);",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project window_start, channel, bidder, g, n  [append, unbounded]
+                Project window_start, channel, bidder, CAST(__grouping_id@5 & 1 AS Int32) AS g, count(Int64(1))@6 AS n, window_end  [append, unbounded]
+                  WindowAggregate TUMBLE size 1 h on at group=[channel@1, bidder@0] sets=3 aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+                    Source bid columns=[bidder, channel, at] watermark=at - 4 s  [append, event time at, unbounded]
+        "#]],
+    );
+}
+
+#[test]
+fn a_cascade() {
+    check(
+        "SELECT window_start, window_end, SUM(n) AS n FROM TABLE(TUMBLE(TABLE (
+           SELECT window_time AS rowtime, auction, COUNT(*) AS n
+           FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(at), INTERVAL '10' SECOND))
+           GROUP BY window_start, window_end, window_time, auction
+         ), DESCRIPTOR(rowtime), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end;",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project window_start, window_end, sum(n)@3 AS n  [append, unbounded]
+                WindowAggregate TUMBLE size 1 min on window_time aggregates=[sum(n)]  [append, event time window_time, unbounded]
+                  WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+                    Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+        "#]],
+    );
+    check(
+        "CREATE VIEW counts AS SELECT window_start, window_end, auction, COUNT(*) AS n
+           FROM TABLE(HOP(TABLE bid, DESCRIPTOR(at), INTERVAL '2' SECOND, INTERVAL '10' SECOND))
+           GROUP BY window_start, window_end, auction;
+         SELECT window_start, window_end, MAX(n) AS top FROM counts GROUP BY window_start, window_end;
+         INSERT INTO sink SELECT auction, n FROM counts WHERE n > 10;",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project window_start, window_end, max(counts.n)@3 AS top  [append, unbounded]
+                WindowAggregate HOP size 10 s slide 2 s attached to the rows aggregates=[max(counts.n)]  [append, event time window_time, unbounded]
+                  #1 WindowAggregate HOP size 10 s slide 2 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+                    Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+            Sink sink  [append, unbounded]
+              Project auction, count(Int64(1))@4 AS n  [append, unbounded]
+                Filter count(Int64(1))@4 > 10  [append, event time window_time, unbounded]
+                  #1 WindowAggregate (see above)
+        "#]],
+    );
+}
+
+#[test]
+fn the_time_of_the_clock() {
+    check(
+        "SELECT k, SUM(v) AS v FROM TABLE(TUMBLE(TABLE plain, DESCRIPTOR(p), INTERVAL '10' SECOND))
+         GROUP BY window_start, window_end, k;",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project k, sum(plain.v)@4 AS v  [append, unbounded]
+                WindowAggregate TUMBLE size 10 s on p group=[k@0] aggregates=[sum(plain.v)]  [append, event time window_time, unbounded]
+                  ProcessingTime  [append, event time p, unbounded]
+                    Project k, v, proctime() AS p  [append, unbounded]
+                      Source plain columns=[k, v]  [append, unbounded]
+        "#]],
+    );
+    check(
+        "SELECT k, COUNT(*) AS n FROM plain GROUP BY k, TUMBLE(PROCTIME(), INTERVAL '10' SECOND);",
+        expect![[r#"
+        Sink result  [append, unbounded]
+          Project k, count(Int64(1))@4 AS n  [append, unbounded]
+            WindowAggregate TUMBLE size 10 s on group_window_time group=[k@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+              ProcessingTime  [append, event time group_window_time, unbounded]
+                Project k, proctime() AS group_window_time  [append, unbounded]
+                  Source plain columns=[k]  [append, unbounded]
+    "#]],
+    );
+}
+
+#[test]
+fn a_computed_time() {
+    check(
+        "SET 'table.local-time-zone' = 'Europe/Berlin';
+         SELECT window_start, MAX(price) AS top FROM TABLE(TUMBLE(TABLE old, DESCRIPTOR(at), INTERVAL '1' DAY))
+         GROUP BY window_start, window_end;",
+        expect![[r#"
+            Sink result  [append, bounded]
+              Project window_start, max(old.price)@3 AS top  [append, bounded]
+                WindowAggregate TUMBLE size 1 d on at zone Europe/Berlin aggregates=[max(old.price)]  [append, event time window_time, bounded]
+                  Project price, at  [append, event time at, bounded]
+                    Source old columns=[price, ms, at] watermark=at - 1 min  [append, event time at, bounded]
+        "#]],
+    );
+}
+
+#[test]
+fn parts_answered_at_the_end() {
+    check(
+        "SELECT auction, n FROM (SELECT auction, COUNT(*) AS n FROM old GROUP BY auction) ORDER BY n DESC LIMIT 3;",
+        expect![[r#"
+            Sink result  [append, bounded]
+              Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                | Sort: n DESC NULLS LAST, fetch=3
+                |   Projection: input_1.auction AS auction, input_1.n AS n
+                |     TableScan: input_1
+                Sink collect  [append, bounded]
+                  Project auction, count(Int64(1))@1 AS n  [append, bounded]
+                    UpdatingAggregate emit=at the end group=[auction@0] aggregates=[count(Int64(1))]  [append, bounded]
+                      Project auction  [append, bounded]
+                        Source old columns=[auction, ms, at] watermark=at - 1 min  [append, event time at, bounded]
+        "#]],
+    );
+    check(
+        "SELECT * FROM (
+           SELECT *, ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC) AS rk FROM (
+             SELECT window_start, window_end, auction, COUNT(*) AS n
+             FROM TABLE(TUMBLE(TABLE old, DESCRIPTOR(at), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, auction))
+         WHERE rk <= 2;",
+        expect![[r#"
+            Sink result  [append, bounded]
+              Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                | Projection: window_start, window_end, old.auction, n, row_number() PARTITION BY [window_start, window_end] ORDER BY [n DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW AS rk
+                |   Filter: row_number() PARTITION BY [window_start, window_end] ORDER BY [n DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW <= UInt64(2)
+                |     WindowAggr: windowExpr=[[row_number() PARTITION BY [window_start, window_end] ORDER BY [n DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW]]
+                |       Projection: input_1.window_start AS window_start, input_1.window_end AS window_end, input_1.auction AS auction, input_1.n AS n
+                |         TableScan: input_1
+                Sink collect  [append, bounded]
+                  Project window_start, window_end, auction, count(Int64(1))@4 AS n  [append, bounded]
+                    WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, bounded]
+                      Project auction, at  [append, event time at, bounded]
+                        Source old columns=[auction, ms, at] watermark=at - 1 min  [append, event time at, bounded]
+        "#]],
+    );
+    check(
+        "SELECT o.price, a.seller FROM old o JOIN auction a ON o.auction = a.id WHERE o.price > (SELECT AVG(price) FROM old);",
+        expect![[r#"
+            Sink result  [append, bounded]
+              Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                | Projection: o.price, a.seller
+                |   Inner Join: o.auction = a.id
+                |     SubqueryAlias: o
+                |       SubqueryAlias: old
+                |         Filter: CAST(old.price AS Float64) > (<subquery>)
+                |           Subquery:
+                |             Projection: input_2.avg(old.price) AS avg(old.price)
+                |               TableScan: input_2
+                |           Projection: input_1.auction AS auction, input_1.price AS price
+                |             TableScan: input_1
+                |     Projection: input_3.id AS id, input_3.seller AS seller
+                |       TableScan: input_3
+                Sink collect  [append, bounded]
+                  Project auction, price  [append, bounded]
+                    #0 Source old columns=[auction, price, ms, at] watermark=at - 1 min  [append, event time at, bounded]
+                Sink collect  [append, bounded]
+                  UpdatingAggregate emit=at the end aggregates=[avg(old.price)]  [append, bounded]
+                    Project price  [append, bounded]
+                      #0 Source (see above)
+                Sink collect  [append, bounded]
+                  Source auction columns=[id, seller]  [append, bounded]
+        "#]],
+    );
+}
+
+#[test]
+fn lists_beside_their_rows() {
+    check(
+        "SELECT k, tag FROM lists CROSS JOIN UNNEST(tags) AS t (tag);",
+        expect![[r#"
+        Sink result  [append, bounded]
+          Project k, EXPR$0@1 AS tag  [append, bounded]
+            Unnest tags  [append, bounded]
+              Project k, tags  [append, bounded]
+                Source lists columns=[k, tags, at] watermark=at  [append, event time at, bounded]
+    "#]],
+    );
+    check(
+        "SELECT l.k, t.tag FROM lists AS l, UNNEST(l.inner.tags) AS t (tag) WHERE k > 3 AND tag <> 'x';",
+        expect![[r#"
+            Sink result  [append, bounded]
+              Project k, EXPR$0@1 AS tag  [append, bounded]
+                Filter EXPR$0@1 != x  [append, bounded]
+                  Unnest __datafusion_extracted_1  [append, bounded]
+                    Filter k@1 > 3  [append, bounded]
+                      Project get_field(inner@1, tags) AS __datafusion_extracted_1, k  [append, bounded]
+                        Project k, inner  [append, bounded]
+                          Source lists columns=[k, inner, at] watermark=at  [append, event time at, bounded]
+        "#]],
+    );
+    check(
+        "SELECT k, tag FROM lists LEFT JOIN UNNEST(tags) AS t (tag) ON TRUE;",
+        expect![[r#"
+        Sink result  [append, bounded]
+          Project k, EXPR$0@1 AS tag  [append, bounded]
+            Unnest tags, NULL where there is none  [append, bounded]
+              Project k, tags  [append, bounded]
+                Source lists columns=[k, tags, at] watermark=at  [append, event time at, bounded]
+    "#]],
+    );
+    check(
+        "SELECT window_start, tag, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE (
+           SELECT at, tag FROM lists CROSS JOIN UNNEST(tags) AS t (tag)), DESCRIPTOR(at), INTERVAL '10' SECOND))
+         GROUP BY window_start, window_end, tag;",
+        expect![[r#"
+            Sink result  [append, bounded]
+              Project window_start, tag, count(Int64(1))@4 AS n  [append, bounded]
+                WindowAggregate TUMBLE size 10 s on at group=[tag@1] aggregates=[count(Int64(1))]  [append, event time window_time, bounded]
+                  Unnest tags  [append, event time at, bounded]
+                    Source lists columns=[tags, at] watermark=at  [append, event time at, bounded]
+        "#]],
+    );
+}
+
+#[test]
+fn rows_of_all_kinds() {
+    check(
+        "SELECT auction FROM bid UNION ALL SELECT id FROM auction;",
+        expect![[r#"
+        Sink result  [append, unbounded]
+          Union  [append, unbounded]
+            Project auction  [append, unbounded]
+              Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+            Project id@0 AS auction  [append, bounded]
+              Source auction columns=[id]  [append, bounded]
+    "#]],
+    );
+    check(
+        "SELECT * FROM tidemill.late_rows;",
+        expect![[r#"
+        Sink result  [append, bounded]
+          Source tidemill.late_rows columns=[source, operator, event_time, watermark, window_end, row]  [append, bounded]
+    "#]],
+    );
+    check(
+        "SELECT DISTINCT channel FROM bid;",
+        expect![[r#"
+        Sink result  [append, unbounded]
+          UpdatingAggregate emit=changes group=[channel@0] aggregates=[]  [append, unbounded]
+            Project channel  [append, unbounded]
+              Source bid columns=[channel, at] watermark=at - 4 s  [append, event time at, unbounded]
+        warning: GROUP BY over 'bid' keeps one row of aggregates for each group, and never lets go of it: group by a window to let groups go.
+    "#]],
+    );
+    check(
+        "SELECT k, COUNT(*) AS n FROM (VALUES (1, 'a'), (2, 'b')) AS t (k, v) GROUP BY k;",
+        expect![[r#"
+        Sink result  [append, bounded]
+          Project k, count(Int64(1))@1 AS n  [append, bounded]
+            UpdatingAggregate emit=at the end group=[k@0] aggregates=[count(Int64(1))]  [append, bounded]
+              Values rows=2  [append, bounded]
+    "#]],
+    );
+}
+
+#[test]
+fn conditions_on_the_window_wait_for_it() {
+    check(
+        "SELECT window_start, auction, s FROM (
+           SELECT window_start, window_end, auction, SUM(price) AS s, EXTRACT(HOUR FROM window_start) AS h
+           FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(at), INTERVAL '10' SECOND)) GROUP BY window_start, window_end, auction)
+         WHERE h > 10 AND window_end > TIMESTAMP '2024-01-01 00:00:00' AND auction > 7;",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project window_start, auction, sum(bid.price)@4 AS s  [append, unbounded]
+                Filter window_end@1 > 1704067200000 AND hour(window_start@0) > 10  [append, event time window_time, unbounded]
+                  WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[sum(bid.price)]  [append, event time window_time, unbounded]
+                    Filter auction@0 > 7  [append, event time at, unbounded]
+                      Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
+        "#]],
+    );
+    check(
+        "SELECT window_start, price FROM TABLE(HOP(TABLE bid, DESCRIPTOR(at), INTERVAL '2' SECOND, INTERVAL '10' SECOND))
+         WHERE EXTRACT(MINUTE FROM window_start) = 0;",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project window_start, price  [append, unbounded]
+                Filter minute(window_start@2) = 0  [append, event time at, unbounded]
+                  WindowRows HOP size 10 s slide 2 s on at  [append, event time at, unbounded]
+                    Source bid columns=[price, at] watermark=at - 4 s  [append, event time at, unbounded]
+        "#]],
+    );
+}
+
+#[test]
+fn a_time_that_no_watermark_speaks_of() {
+    check(
+        "SELECT window_start, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE lists, DESCRIPTOR(two), INTERVAL '10' SECOND))
+         WHERE at IS NOT NULL GROUP BY window_start, window_end;",
+        expect![[r#"
+            Sink result  [append, bounded]
+              Project window_start, count(Int64(1))@3 AS n  [append, bounded]
+                WindowAggregate TUMBLE size 10 s on two aggregates=[count(Int64(1))]  [append, bounded]
+                  Project at, two  [append, bounded]
+                    Filter at@0 IS NOT NULL  [append, event time at, bounded]
+                      Source lists columns=[at, two] watermark=at  [append, event time at, bounded]
+        "#]],
+    );
+}
+
+#[test]
+fn the_hottest_auction_of_each_window() {
+    let counts = "SELECT auction, COUNT(*) AS num, window_start AS s, window_end AS e
+        FROM TABLE(HOP(TABLE old, DESCRIPTOR(at), INTERVAL '2' SECOND, INTERVAL '10' SECOND)) GROUP BY auction, window_start, window_end";
+    check(
+        &format!(
+            "SELECT A.auction, A.num FROM ({counts}) AS A
+             JOIN (SELECT MAX(C.num) AS most, C.s, C.e FROM ({counts}) AS C GROUP BY C.s, C.e) AS M
+             ON A.s = M.s AND A.e = M.e AND A.num >= M.most;"
+        ),
+        expect![[r#"
+            Sink result  [append, bounded]
+              Source query answered by DataFusion once its inputs have ended  [append, bounded]
+                | Projection: A.auction, A.num
+                |   LeftSemi Join: A.s = M.s, A.e = M.e Filter: A.num >= M.most
+                |     Projection: input_1.auction AS auction, input_1.num AS num, input_1.s AS s, input_1.e AS e
+                |       TableScan: input_1
+                |     Projection: input_2.most AS most, input_2.s AS s, input_2.e AS e
+                |       TableScan: input_2
+                Sink collect  [append, bounded]
+                  Project auction, count(Int64(1))@4 AS num, window_start@0 AS s, window_end@1 AS e  [append, bounded]
+                    #2 WindowAggregate HOP size 10 s slide 2 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, bounded]
+                      Project auction, at  [append, event time at, bounded]
+                        Source old columns=[auction, ms, at] watermark=at - 1 min  [append, event time at, bounded]
+                Sink collect  [append, bounded]
+                  Project max(C.num)@3 AS most, window_start@0 AS s, window_end@1 AS e  [append, bounded]
+                    WindowAggregate HOP size 10 s slide 2 s attached to the rows aggregates=[max(C.num)]  [append, event time window_time, bounded]
+                      #2 WindowAggregate (see above)
+        "#]],
+    );
+}
+
+#[test]
+fn refusals_point_at_the_query() {
+    check(
+        "SELECT b.price FROM bid b JOIN auction a ON b.auction = a.id;",
+        expect![[r#"
+            a join over the unbounded table 'bid' is not supported yet
+               --> line 11, column 1
+               |
+            11 | SELECT b.price FROM bid b JOIN auction a ON b.auction = a.id;
+               | ^^^^^^
+            hint: It runs over tables that end, or over the result of windows that were written to such a table."#]],
+    );
+    check(
+        "INSERT INTO sink SELECT auction, COUNT(*) FROM bid GROUP BY auction;",
+        expect![[r#"
+            table 'sink' takes insertions only, and this result is updated by a GROUP BY without a window
+               --> line 11, column 1
+               |
+            11 | INSERT INTO sink SELECT auction, COUNT(*) FROM bid GROUP BY auction;
+               | ^^^^^^
+            hint: Group by window_start and window_end of a window function beside auction."#]],
+    );
+    check(
+        "SELECT k, COUNT(*) FROM TABLE(TUMBLE(TABLE old, DESCRIPTOR(at), INTERVAL '1' HOUR)) AS t JOIN plain ON t.auction = plain.k
+         GROUP BY window_start, window_end, k;",
+        expect![[r#"
+            a join over the unbounded table 'plain' is not supported yet
+               --> line 11, column 1
+               |
+            11 | SELECT k, COUNT(*) FROM TABLE(TUMBLE(TABLE old, DESCRIPTOR(at), INTERVAL '1' HOUR)) AS t JOIN plain ON t.auction = plain.k
+               | ^^^^^^
+            hint: It runs over tables that end, or over the result of windows that were written to such a table."#]],
+    );
+}
+
+#[test]
+fn time_and_state_are_explained() {
+    let sql = "SELECT auction, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(at), INTERVAL '10' SECOND))
+         GROUP BY window_start, window_end, auction;
+         SELECT k, SUM(v) AS v FROM TABLE(TUMBLE(TABLE plain, DESCRIPTOR(p), INTERVAL '10' SECOND))
+         GROUP BY window_start, window_end, k;";
+    let (queries, plan, _) = planned(sql).unwrap();
+    expect![[r#"
+        bid: the watermark of at is at - INTERVAL '4' SECOND, the least over the splits; a split without rows for 10 s is left out
+        plain: no watermark
+        WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[count(Int64(1))]: waits for bid
+        WindowAggregate TUMBLE size 10 s on p group=[k@0] aggregates=[sum(plain.v)]: waits for the clock
+    "#]].assert_eq(&explain::watermark(&plan));
+    expect![[r#"
+        == Logical ==
+        Projection: bid.auction, count(Int64(1)) AS count(*) AS n
+          Aggregate: groupBy=[[window_start, window_end, bid.auction]], aggr=[[count(Int64(1))]]
+            Projection: bid.auction, window_start, window_end
+              Window: TUMBLE size 10 s on bid.at
+                SubqueryAlias: bid
+                  TableScan: bid projection=[auction, at]
+        Projection: plain.k, sum(plain.v) AS v
+          Aggregate: groupBy=[[window_start, window_end, plain.k]], aggr=[[sum(plain.v)]]
+            Projection: plain.k, plain.v, window_start, window_end
+              Window: TUMBLE size 10 s on plain.p
+                SubqueryAlias: plain
+                  Projection: plain.k, plain.v, proctime() AS p
+                    TableScan: plain projection=[k, v]
+        == Stream ==
+        Sink result  [append, unbounded]
+          Project auction, count(Int64(1))@4 AS n  [append, unbounded]
+            WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+              Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
+        Sink result  [append, unbounded]
+          Project k, sum(plain.v)@4 AS v  [append, unbounded]
+            WindowAggregate TUMBLE size 10 s on p group=[k@0] aggregates=[sum(plain.v)]  [append, event time window_time, unbounded]
+              ProcessingTime  [append, event time p, unbounded]
+                Project k, v, proctime() AS p  [append, unbounded]
+                  Source plain columns=[k, v]  [append, unbounded]
+        == State ==
+        WindowAggregate: keeps one row of aggregates for each group of an open window, until the watermark passes window_end
+        WindowAggregate: keeps one row of aggregates for each group of an open window, until the watermark passes window_end
+    "#]].assert_eq(&explain::all(&queries.iter().map(|q| &q.plan).collect::<Vec<_>>(), &plan));
+}
