@@ -5,7 +5,7 @@
 //! 1. [`parser`]: text becomes statements.
 //! 2. [`catalog`], [`bind`], [`settings`]: what `CREATE`, `DROP` and `SET` change, and the way to the connectors.
 //! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
-//!    names, `error` puts DataFusion's errors in our words.
+//!    names, `types`, `casts` and `unnest` mean what Flink means by them, `error` puts DataFusion's errors in our words.
 //! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
 //!
 //! This crate parses and plans. It runs nothing, and knows neither the dataflow nor any connector.
@@ -16,11 +16,13 @@ pub mod bind;
 pub mod catalog;
 pub mod settings;
 
+mod casts;
 mod error;
 pub mod functions;
 mod resolve;
 pub mod session;
 mod types;
+mod unnest;
 pub mod windows;
 
 pub mod explain;

@@ -24,12 +24,15 @@ use tidemill_core::{EpochClock, Error, Result, Span};
 use tidemill_plan::window::Zone;
 
 use crate::bind;
+use crate::casts::FlinkCasts;
 use crate::catalog::Catalog;
 use crate::error::planning;
 use crate::functions::FlinkSyntax;
+use crate::lower::lateral;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
 use crate::types::FlinkTypes;
+use crate::unnest;
 use crate::windows;
 
 /// A query that has been planned.
@@ -53,6 +56,7 @@ pub struct Query {
 pub struct Planner {
     pub(crate) catalog: Catalog,
     state: SessionState,
+    casts: Arc<FlinkCasts>,
     /// The tables that were opened for this planner, so that a table is one source however often it is named.
     pub(crate) relations: Mutex<HashMap<String, Arc<dyn TableSource>>>,
     /// The views that are being planned, from the outermost in.
@@ -78,8 +82,8 @@ impl Planner {
     /// A planner over `catalog`. Functions of the time ask `clock`.
     pub fn new(catalog: &Catalog, clock: EpochClock) -> Result<Self> {
         let zone = catalog.settings().zone()?;
-        let state = state(zone, &clock).map_err(planning)?;
-        Ok(Self { catalog: catalog.clone(), state, relations: Mutex::default(), views: Mutex::default() })
+        let (state, casts) = state(zone, &clock).map_err(planning)?;
+        Ok(Self { catalog: catalog.clone(), state, casts, relations: Mutex::default(), views: Mutex::default() })
     }
 
     /// DataFusion's state: functions, settings, rules.
@@ -130,10 +134,11 @@ impl Planner {
         self.open_hinted(&mut query)?;
         windows::legacy::rewrite(&mut query)?;
         resolve::name_duplicates(&mut query);
-        self.mending(query, |query| {
+        let plan = self.mending(query, |query| {
             let statement = ast::Statement::Query(Box::new(query.clone()));
             self.sql_to_rel(&Provider { planner: self }, |s| s.sql_statement_to_plan(statement))
-        })
+        })?;
+        unnest::flatten(plan).map_err(planning)
     }
 
     /// An expression over the columns of `schema`, its types coerced.
@@ -146,7 +151,8 @@ impl Planner {
             .with_schema(Arc::new(schema.clone()))
             .with_config_options(Arc::clone(self.state.config_options()))
             .build();
-        ExprSimplifier::new(context).coerce(planned, schema).map_err(planning)
+        let coerced = ExprSimplifier::new(context).coerce(planned, schema).map_err(planning)?;
+        Ok(self.casts.rewrite(coerced, schema).map_err(planning)?.data)
     }
 
     /// Plans, mends the name that was not found if it differs only in case, and plans again.
@@ -171,6 +177,7 @@ impl Planner {
 
     /// Analysed and optimised.
     fn optimized(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let plan = lateral::without_lateral(plan)?;
         let options = self.state.config_options();
         let plan = self.state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(planning)?;
         self.state.optimizer().optimize(plan, &self.state, |_, _| {}).map_err(planning)
@@ -201,7 +208,7 @@ impl Planner {
 }
 
 /// DataFusion's state for queries that run for ever.
-fn state(zone: Zone, clock: &EpochClock) -> PlanResult<SessionState> {
+fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkCasts>)> {
     let rules = Optimizer::new().rules.into_iter().filter(|r| !UNWANTED_RULES.contains(&r.name())).collect();
     let mut builder = SessionStateBuilder::new_with_default_features()
         .with_config(SessionConfig::from(options(zone)))
@@ -212,11 +219,14 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<SessionState> {
     builder.expr_planners().get_or_insert_default().splice(0..0, own);
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
+    state.register_relation_planner(Arc::new(unnest::UnnestPlanner))?;
     datafusion_functions_json::register_all(&mut state)?;
     for function in crate::functions::all(clock) {
         state.register_udf(Arc::new(function))?;
     }
-    Ok(state)
+    let casts = Arc::new(FlinkCasts::new(zone, state.scalar_functions().get("date_format").cloned()));
+    state.add_analyzer_rule(Arc::clone(&casts) as _);
+    Ok((state, casts))
 }
 
 fn options(zone: Zone) -> ConfigOptions {

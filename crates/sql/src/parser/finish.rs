@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
     Ident, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, TableWithJoins,
-    Value, VisitMut, VisitorMut,
+    UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span as TokenSpan};
@@ -154,6 +154,7 @@ impl VisitorMut for Finish<'_> {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         self.hint_in_argument(expr);
         fields_by_text(expr);
+        as_calls(expr);
         ControlFlow::Continue(())
     }
 }
@@ -177,6 +178,27 @@ impl Finish<'_> {
             let relation = table_factor(ObjectName::from(parts), with_hints);
             *table = Expr::Subquery(Box::new(select_all(vec![TableWithJoins { relation, joins: vec![] }])));
         }
+    }
+}
+
+/// Forms that DataFusion plans without the columns of an outer query, or with another meaning, as calls of functions.
+fn as_calls(expr: &mut Expr) {
+    let span = expr.span();
+    match expr {
+        Expr::Array(array) => *expr = call("make_array", span, std::mem::take(&mut array.elem)),
+        Expr::SimilarTo { negated, expr: of, pattern, escape_char: None } => {
+            let Expr::Value(v) = pattern.as_ref() else { return };
+            let Value::SingleQuotedString(pattern) = &v.value else { return };
+            // The whole text has to fit, `%` is any text and `_` any character; the rest is as in a regular expression.
+            let pattern = format!("^(?:{})$", pattern.replace('%', ".*").replace('_', "."));
+            let of = std::mem::replace(of.as_mut(), Expr::Value(Value::Null.with_span(span)));
+            let fits = call("regexp_like", span, [of, text(pattern, span)]);
+            *expr = match negated {
+                true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(fits) },
+                false => fits,
+            };
+        }
+        _ => {}
     }
 }
 

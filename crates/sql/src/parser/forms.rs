@@ -11,7 +11,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::interval::{self, Unit};
-use super::types;
+use super::{json, types};
 
 type Parsed<T> = Result<T, ParserError>;
 
@@ -68,7 +68,7 @@ pub fn prefix(parser: &mut Parser) -> Option<Parsed<Expr>> {
         _ if paren && ["TIMESTAMPDIFF", "TIMESTAMPADD"].iter().any(|f| value.eq_ignore_ascii_case(f)) => {
             Some(unit_first(parser))
         }
-        _ if paren && value.eq_ignore_ascii_case("JSON_VALUE") => Some(json_value(parser)),
+        _ if paren && json::FUNCTIONS.iter().any(|f| value.eq_ignore_ascii_case(f)) => Some(json::function(parser)),
         _ => None,
     }
 }
@@ -267,57 +267,4 @@ fn unit_first(parser: &mut Parser) -> Parsed<Expr> {
     }
     parser.expect_token(&Token::RParen)?;
     Ok(call(&name.token.to_string().to_ascii_lowercase(), name.span, args))
-}
-
-/// `JSON_VALUE(json, path [RETURNING type] [NULL ON EMPTY] [NULL ON ERROR])`.
-fn json_value(parser: &mut Parser) -> Parsed<Expr> {
-    let span = parser.next_token().span;
-    parser.expect_token(&Token::LParen)?;
-    let mut args = parser.parse_comma_separated(Parser::parse_expr)?;
-    let mut returning = None;
-    if parser.parse_keyword(Keyword::RETURNING) {
-        returning = Some(types::parse_type(parser)?.data_type);
-    }
-    let mut default = None;
-    while parser.peek_token_ref().token != Token::RParen {
-        let at = parser.peek_token();
-        let what = if parser.parse_keyword(Keyword::NULL) {
-            None
-        } else if parser.parse_keyword(Keyword::DEFAULT) {
-            Some(parser.parse_expr()?)
-        } else if parser.parse_keyword(Keyword::ERROR) {
-            return fail(&at, "JSON_VALUE with ERROR ON .. is not supported");
-        } else {
-            return parser.expected("RETURNING, NULL ON .., DEFAULT .. ON .., or )", at);
-        };
-        parser.expect_keyword(Keyword::ON)?;
-        let when = parser.next_token();
-        match (&when.token, what) {
-            (Token::Word(w), what) if w.keyword == Keyword::ERROR || w.keyword == Keyword::EMPTY => {
-                default = what.or(default);
-            }
-            _ => return parser.expected("EMPTY or ERROR", when),
-        }
-    }
-    parser.expect_token(&Token::RParen)?;
-    if args.len() != 2 {
-        return fail(parser.get_current_token(), "JSON_VALUE needs a text and a path");
-    }
-    let path = args.remove(1);
-    let value = call("json_value", span, [args.remove(0), path]);
-    let value = match returning {
-        Some(data_type) => Expr::Cast {
-            // A value that is not of the type is an error, and an error is NULL.
-            kind: CastKind::TryCast,
-            expr: Box::new(value),
-            data_type: types::carry(&data_type),
-            array: false,
-            format: None,
-        },
-        None => value,
-    };
-    Ok(match default {
-        Some(default) => call("coalesce", span, [value, default]),
-        None => value,
-    })
 }

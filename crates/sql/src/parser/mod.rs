@@ -12,6 +12,7 @@ pub mod dialect;
 pub mod finish;
 pub mod forms;
 pub mod interval;
+mod json;
 pub mod script;
 pub mod source;
 pub mod statement;

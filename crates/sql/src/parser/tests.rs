@@ -266,8 +266,8 @@ fn expressions() {
     check(
         "SELECT MAP['a', 1], ARRAY[1, 2], ROW(1, 'a'), user, u.user, t.nested.field, arr[1]",
         expect![[r#"
-        SELECT MAP {'a': 1}, ARRAY[1, 2], ROW(1, 'a'), user, u.user, t.nested.field, arr[1] [Default]
-    "#]],
+            SELECT MAP {'a': 1}, make_array(1, 2), ROW(1, 'a'), user, u.user, t.nested.field, arr[1] [Default]
+        "#]],
     );
     check(
         "SELECT x IS JSON, y IS NOT JSON OBJECT, JSON_VALUE(x, '$.a' RETURNING INT NULL ON EMPTY)",

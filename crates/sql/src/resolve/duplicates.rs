@@ -7,20 +7,41 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, Spanned, Value, VisitMut, VisitorMut};
 
+use super::Node;
+
 /// Names the columns that would have the name of one before them.
 pub(crate) fn name_duplicates(query: &mut Query) {
     struct Duplicates;
     impl VisitorMut for Duplicates {
         type Break = ();
         fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-            of_select(select);
+            of_select(select, name_of);
             ControlFlow::Continue(())
         }
     }
     let _ = VisitMut::visit(query, &mut Duplicates);
 }
 
-fn of_select(select: &mut Select) {
+/// Numbers columns that end in the name of one before them: `a.x, b.x` becomes `a.x, b.x AS x1`. Whether there was one.
+pub(super) fn number_fields<N: Node>(node: &mut N) -> bool {
+    struct Fields(bool);
+    impl VisitorMut for Fields {
+        type Break = ();
+        fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+            self.0 |= of_select(select, |expr| match expr {
+                Expr::CompoundIdentifier(parts) => parts.last().map_or(String::new(), |p| p.value.to_lowercase()),
+                other => name_of(other),
+            });
+            ControlFlow::Continue(())
+        }
+    }
+    let mut fields = Fields(false);
+    let _ = VisitMut::visit(node, &mut fields);
+    fields.0
+}
+
+fn of_select(select: &mut Select, name_of: impl Fn(&Expr) -> String) -> bool {
+    let mut numbered = false;
     let mut names: Vec<String> = vec![];
     for i in 0..select.projection.len() {
         let name = match &select.projection[i] {
@@ -38,9 +59,11 @@ fn of_select(select: &mut Select) {
             };
             let alias = Ident::with_quote_and_span('`', expr.span(), alias);
             select.projection[i] = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+            numbered = true;
         }
         names.push(name);
     }
+    numbered
 }
 
 /// What DataFusion makes a column's name of: the expression without its casts.

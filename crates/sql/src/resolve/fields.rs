@@ -26,7 +26,9 @@ impl ExprPlanner for FieldNames {
             expr = get_field(expr, found.name().as_str());
             data_type = found.data_type();
         }
-        Ok(PlannerResult::Planned(expr))
+        // As a column of a result it has the name of the field: `bid.price` is `price`.
+        let name = nested_names.last().map_or("", String::as_str).to_string();
+        Ok(PlannerResult::Planned(expr.alias(name)))
     }
 
     fn plan_field_access(

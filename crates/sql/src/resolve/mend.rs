@@ -9,6 +9,7 @@ use sqlparser::ast::{
 use tidemill_core::{Error, Result, Span};
 
 use super::Node;
+use super::duplicates::number_fields;
 use crate::catalog::names::{Found, ambiguous, find};
 use crate::error::{column_span, missing_column};
 use crate::parser::source::place;
@@ -16,7 +17,9 @@ use crate::parser::source::place;
 /// If `error` is a column that was not found and exactly one differs only in case: writes that one. An error if there
 /// are several; false if there is nothing to mend.
 pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError) -> Result<bool> {
-    let Some((wrong, valid)) = missing_column(error) else { return Ok(mend_outer_field(node, error)) };
+    let Some((wrong, valid)) = missing_column(error) else {
+        return Ok(mend_outer_field(node, error) || mend_duplicates(node, error));
+    };
     let span = column_span(wrong);
     let Some(renames) = renames(wrong, valid).map_err(|e| match span {
         Some(span) => e.at(span),
@@ -66,6 +69,12 @@ fn renames(wrong: &Column, valid: &[Column]) -> Result<Option<Vec<String>>> {
         Found::One(column) if column != relation.table() => Some(vec![column.to_string(), wrong.name.clone()]),
         _ => None,
     })
+}
+
+/// Fields of different rows can have one name: `SELECT a.x, b.x`. Seen only when they are planned.
+fn mend_duplicates<N: Node>(node: &mut N, error: &DataFusionError) -> bool {
+    // The message is the only way that it tells.
+    error.strip_backtrace().contains("Projections require unique expression names") && number_fields(node)
 }
 
 /// DataFusion does not look into fields of a column of an outer query (`CROSS JOIN UNNEST(t.row_column.list)`) where they

@@ -4,6 +4,7 @@ mod errors;
 mod fixture;
 mod legacy;
 mod names;
+mod nexmark;
 mod queries;
 mod tables;
 mod windows;

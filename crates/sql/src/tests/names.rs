@@ -66,11 +66,11 @@ fn exactly_first_then_without_case() {
     check(
         "SELECT extra.kind FROM bid",
         expect![[r#"
-        Projection: __datafusion_extracted_1 AS bid.extra[Kind]
-          SubqueryAlias: bid
-            Projection: get_field(bid.extra, Utf8("Kind")) AS __datafusion_extracted_1
-              TableScan: bid projection=[extra]
-    "#]],
+            Projection: __datafusion_extracted_1 AS kind
+              SubqueryAlias: bid
+                Projection: get_field(bid.extra, Utf8("Kind")) AS __datafusion_extracted_1
+                  TableScan: bid projection=[extra]
+        "#]],
     );
 }
 

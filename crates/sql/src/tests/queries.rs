@@ -40,25 +40,153 @@ fn nested_fields() {
     check(
         "SELECT extra.Kind, b.extra.tags[1], rows[1].c0, (extra).TAGS, bid2.delay FROM (SELECT *, ARRAY[ROW(1)] AS rows FROM bid) AS b, flights AS bid2",
         expect![[r#"
-        projections require unique expression names but the expression "get_field(b.extra, Utf8("Kind"))" at position 0 and "get_field(b.extra, Utf8("Kind"))" at position 3 have the same name. Consider aliasing ("AS") one of them
-          --> line 1, column 1
-          |
-        1 | SELECT extra.Kind, b.extra.tags[1], rows[1].c0, (extra).TAGS, bid2.delay FROM (SELECT *, ARRAY[ROW(1)] AS rows FROM bid) AS b, flights AS bid2
-          | ^^^^^^
-    "#]],
+            Projection: __datafusion_extracted_1 AS Kind, array_element(__datafusion_extracted_2 AS tags, Int64(1)), get_field(array_element(b.rows, Int64(1)), Utf8("c0")), __datafusion_extracted_2 AS b.extra[tags], bid2.delay
+              Cross Join:
+                SubqueryAlias: b
+                  Projection: List([{c0: 1}]) AS rows, __datafusion_extracted_1, __datafusion_extracted_2
+                    SubqueryAlias: bid
+                      Projection: get_field(bid.extra, Utf8("Kind")) AS __datafusion_extracted_1, get_field(bid.extra, Utf8("tags")) AS __datafusion_extracted_2
+                        TableScan: bid projection=[extra]
+                SubqueryAlias: bid2
+                  SubqueryAlias: flights
+                    TableScan: flights projection=[delay]
+        "#]],
     );
     check(
         "SELECT auction, tag FROM bid CROSS JOIN UNNEST(bid.extra.tags) AS t(tag)",
         expect![[r#"
-        Cross Join:
-          SubqueryAlias: bid
-            TableScan: bid projection=[auction]
-          SubqueryAlias: t
-            Subquery:
-              Projection: __unnest_placeholder(outer_ref(bid.extra)[tags],depth=1) AS tag
-                Unnest: lists[__unnest_placeholder(outer_ref(bid.extra)[tags])|depth=1] structs[]
-                  Projection: get_field(outer_ref(bid.extra), Utf8("tags")) AS __unnest_placeholder(outer_ref(bid.extra)[tags])
-                    EmptyRelation: rows=1
+            Projection: bid.auction, EXPR$0 AS tag
+              Unnest: lists[EXPR$0|depth=1] structs[]
+                Projection: bid.auction, __datafusion_extracted_1 AS EXPR$0
+                  SubqueryAlias: bid
+                    Projection: bid.auction, get_field(bid.extra, Utf8("tags")) AS __datafusion_extracted_1
+                      TableScan: bid projection=[auction, extra]
+        "#]],
+    );
+}
+
+#[test]
+fn lists_are_taken_apart() {
+    check(
+        "SELECT auction, t.tag FROM bid, UNNEST(extra.tags) AS t (tag) WHERE tag <> ''",
+        expect![[r#"
+        Projection: bid.auction, EXPR$0 AS tag
+          Filter: EXPR$0 != Utf8("")
+            Unnest: lists[EXPR$0|depth=1] structs[]
+              Projection: bid.auction, __datafusion_extracted_1 AS EXPR$0
+                SubqueryAlias: bid
+                  Projection: bid.auction, get_field(bid.extra, Utf8("tags")) AS __datafusion_extracted_1
+                    TableScan: bid projection=[auction, extra]
+    "#]],
+    );
+    check(
+        "SELECT auction, tag FROM bid LEFT JOIN UNNEST(ARRAY[auction, price]) AS t(tag) ON TRUE",
+        expect![[r#"
+        Projection: bid.auction, EXPR$0 AS tag
+          Unnest: lists[EXPR$0|depth=1] structs[]
+            Projection: bid.auction, make_array(bid.auction, bid.price) AS EXPR$0
+              SubqueryAlias: bid
+                TableScan: bid projection=[auction, price]
+    "#]],
+    );
+    check(
+        "SELECT d.price, k, v FROM dear AS d CROSS JOIN UNNEST(MAP['a', price]) AS m (k, v)",
+        expect![[r#"
+        Projection: d.price, get_field(EXPR$0, Utf8("key")) AS k, get_field(EXPR$0, Utf8("value")) AS v
+          Unnest: lists[EXPR$0|depth=1] structs[]
+            Projection: d.price, map_entries(map(List([a]), make_array(d.price))) AS EXPR$0
+              SubqueryAlias: d
+                SubqueryAlias: dear
+                  SubqueryAlias: bid
+                    Filter: bid.price > Int64(100)
+                      TableScan: bid projection=[price]
+    "#]],
+    );
+    check(
+        "SELECT x, y FROM dear CROSS JOIN UNNEST(ARRAY[ROW(auction, price), ROW(1, 2)]) AS t (x, y) CROSS JOIN UNNEST(ARRAY[x]) AS u (z)",
+        expect![[r#"
+        Projection: t.x, t.y
+          Unnest: lists[EXPR$0|depth=1] structs[]
+            Projection: get_field(EXPR$0, Utf8("c0")) AS x, get_field(EXPR$0, Utf8("c1")) AS y, make_array(get_field(EXPR$0, Utf8("c0"))) AS EXPR$0
+              Unnest: lists[EXPR$0|depth=1] structs[]
+                Projection: make_array(struct(dear.auction, dear.price) AS row(outer_ref(dear.auction),outer_ref(dear.price)), Struct({c0:1,c1:2})) AS EXPR$0
+                  SubqueryAlias: dear
+                    SubqueryAlias: bid
+                      Filter: bid.price > Int64(100)
+                        TableScan: bid projection=[auction, price]
+    "#]],
+    );
+    check(
+        "SELECT UNNEST(extra.tags) FROM bid",
+        expect![[r#"
+        Projection: __unnest_placeholder(tags,depth=1) AS UNNEST(tags)
+          Unnest: lists[__unnest_placeholder(tags)|depth=1] structs[]
+            Projection: __datafusion_extracted_1 AS tags AS __unnest_placeholder(tags)
+              SubqueryAlias: bid
+                Projection: get_field(bid.extra, Utf8("tags")) AS __datafusion_extracted_1
+                  TableScan: bid projection=[extra]
+    "#]],
+    );
+    check(
+        "SELECT * FROM UNNEST(ARRAY[1, 2]) AS t(x)",
+        expect![[r#"
+        SubqueryAlias: t
+          Projection: EXPR$0 AS x
+            Unnest: lists[EXPR$0|depth=1] structs[]
+              Projection: List([1, 2]) AS EXPR$0
+                EmptyRelation: rows=1
+    "#]],
+    );
+    check(
+        "SELECT * FROM bid CROSS JOIN UNNEST(price) AS t(x)",
+        expect![[r#"
+        UNNEST needs an ARRAY or a MAP, not BIGINT
+          --> line 1, column 37
+          |
+        1 | SELECT * FROM bid CROSS JOIN UNNEST(price) AS t(x)
+          |                                     ^^^^^^^^^^^^^
+    "#]],
+    );
+}
+
+#[test]
+fn casts_of_times() {
+    check(
+        "SELECT CAST(ts AS STRING), CAST(sched AS STRING) || '!', CAST(sched AS TIMESTAMP_LTZ(3)), CAST(ts AS TIMESTAMP(0)) FROM bid, flights",
+        expect![[r#"
+        Projection: date_format(bid.ts, Utf8("yyyy-MM-dd HH:mm:ss.SSS")) AS bid.ts, date_format(flights.sched, Utf8("yyyy-MM-dd HH:mm:ss.SSS")) || Utf8("!") AS flights.sched || Utf8("!"), CAST(flights.sched AS Timestamp(ms, "UTC")), CAST(bid.ts AS Timestamp(s)) AS EXPR$3
+          Cross Join:
+            SubqueryAlias: bid
+              TableScan: bid projection=[ts]
+            SubqueryAlias: flights
+              TableScan: flights projection=[sched]
+    "#]],
+    );
+    check(
+        "SET 'table.local-time-zone' = 'Europe/Berlin'; SELECT CAST(ts AS TIMESTAMP(3)), CAST(sched AS TIMESTAMP_LTZ(6)), CAST(ts AS DATE), CAST('2024-07-01 00:00:00' AS TIMESTAMP_LTZ(3)) FROM bid, flights WHERE ts > TIMESTAMP '2024-07-01 00:00:00'",
+        expect![[r#"
+        table.local-time-zone = Europe/Berlin
+        Projection: __common_expr_1 AS bid.ts, instant_of_wall_clock(CAST(flights.sched AS Timestamp(µs))) AS flights.sched, CAST(__common_expr_1 AS Date32) AS EXPR$2, TimestampMillisecond(1719784800000, Some("UTC")) AS Utf8("2024-07-01 00:00:00")
+          Projection: wall_clock_of_instant(bid.ts) AS __common_expr_1, flights.sched
+            Cross Join:
+              SubqueryAlias: bid
+                Filter: bid.ts > TimestampMillisecond(1719784800000, Some("UTC"))
+                  TableScan: bid projection=[ts]
+              SubqueryAlias: flights
+                TableScan: flights projection=[sched]
+    "#]],
+    );
+}
+
+#[test]
+fn json() {
+    check(
+        "SELECT JSON_VALUE(url, '$.a' RETURNING INT DEFAULT 0 ON EMPTY DEFAULT -1 ON ERROR) AS a, JSON_QUERY(url, '$.b' WITH CONDITIONAL ARRAY WRAPPER), JSON_EXISTS(url, '$.c' FALSE ON ERROR) FROM bid",
+        expect![[r#"
+        Projection: CASE WHEN __common_expr_1 THEN Int64(NULL) WHEN NOT is_json(bid.url) THEN Int64(-1) ELSE CASE WHEN CAST(TRY_CAST(json_value(bid.url, Utf8("$.a")) AS Int32) AS Int64) IS NOT NULL THEN CAST(TRY_CAST(json_value(bid.url, Utf8("$.a")) AS Int32) AS Int64) ELSE Int64(0) END END AS a, json_query(bid.url, Utf8("$.b"), Utf8("CONDITIONAL")), __common_expr_1 AND Boolean(NULL) OR bid.url IS NOT NULL AND NOT is_json(bid.url) IS DISTINCT FROM Boolean(true) AND json_exists(bid.url, Utf8("$.c")) AS CASE WHEN bid.url IS NULL THEN NULL WHEN NOT is_json(bid.url) THEN Boolean(false) ELSE json_exists(bid.url,Utf8("$.c")) END
+          Projection: bid.url IS NULL AS __common_expr_1, bid.url
+            SubqueryAlias: bid
+              TableScan: bid projection=[url]
     "#]],
     );
 }
@@ -165,14 +293,11 @@ fn hints() {
     check(
         "SELECT id FROM bid /*+ OPTIONS('bounded'='true') */ AS x, LATERAL (SELECT 1 AS id) AS y",
         expect![[r#"
-        Cross Join:
-          SubqueryAlias: x
-            SubqueryAlias: bid /*+ [("bounded", "true")] */
-              TableScan: bid projection=[]
-          SubqueryAlias: y
             Projection: Int64(1) AS id
-              EmptyRelation: rows=1
-    "#]],
+              SubqueryAlias: x
+                SubqueryAlias: bid /*+ [("bounded", "true")] */
+                  TableScan: bid projection=[]
+        "#]],
     );
     check(
         "SELECT bid.price FROM bid /*+ OPTIONS('bounded'='true', 'on-error'='fail') */",
