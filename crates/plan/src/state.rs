@@ -57,7 +57,11 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
     let bounded = input.is_none_or(|e| e.bounded);
     let timed = input.is_none_or(|e| e.event_time.is_some());
     // An attached window closes by the bounds that stand in the row, whether or not a time column is left beside them.
-    let attached = matches!(&node.op, StreamOp::WindowAggregate(op) if matches!(op.window, RowWindow::Attached { .. }));
+    let attached = match &node.op {
+        StreamOp::WindowAggregate(op) => matches!(op.window, RowWindow::Attached { .. }),
+        StreamOp::UpdatingAggregate(op) => op.expire.is_some(),
+        _ => false,
+    };
     let windowed = |keeps: &str, until: String| match (timed || attached, bounded) {
         (true, _) => StateBound::Watermark { keeps: keeps.into(), until },
         (false, true) => StateBound::Input { keeps: keeps.into() },

@@ -77,7 +77,8 @@ impl Keys {
         let left: Vec<usize> = (0..self.exprs.len()).filter(|k| !out.contains(k)).collect();
         let equal_sets = self.sets.iter().enumerate().any(|(i, s)| self.sets[..i].contains(s));
         let moved = left.iter().rev().enumerate().any(|(bit, k)| bit != self.exprs.len() - 1 - k);
-        if !moved && !(equal_sets && left.len() != self.exprs.len()) {
+        let ordinal_moves = equal_sets && left.len() != self.exprs.len();
+        if !(moved || ordinal_moves) {
             return None;
         }
         let number = |n: u64| lit(ScalarValue::UInt64(Some(n)));

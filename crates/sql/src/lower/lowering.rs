@@ -71,6 +71,8 @@ pub struct Lowering<'a> {
     pub(super) attached: HashMap<(NodeId, Window, Vec<usize>), NodeId>,
     /// The sinks that collect a node's columns for a batch run.
     pub(super) collected: HashMap<(NodeId, Vec<usize>), NodeId>,
+    /// Time columns of windows that are put out with each change and never close.
+    pub(super) endless: Vec<String>,
     /// What was lowered before.
     done: HashMap<(LogicalPlan, Emission), Result<Relation, NoForm>>,
     queries: Vec<Query>,
@@ -100,6 +102,7 @@ impl<'a> Lowering<'a> {
             sources: Sources::default(),
             attached: HashMap::new(),
             collected: HashMap::new(),
+            endless: vec![],
             done: HashMap::new(),
             queries: vec![],
             bounded: false,
@@ -135,7 +138,7 @@ impl<'a> Lowering<'a> {
             sinks.push(sink);
         }
         let plan = sink::reachable(&self.plan, &sinks);
-        let warnings = warnings(&plan, self.options.unbounded_state)?;
+        let warnings = warnings(&plan, &self.endless, self.options.unbounded_state)?;
         Ok((plan, warnings))
     }
 

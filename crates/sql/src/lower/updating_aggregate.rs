@@ -67,6 +67,9 @@ impl Lowering<'_> {
         let input = self.distinct_places(input, schema)?;
         let over = self.schema_over(&input, schema)?;
         let edge = self.plan.node(input.node).edge.clone();
+        if !by.window.timed() && !edge.bounded {
+            self.endless.push(by.window.0.time_name.clone());
+        }
         let mut group = self.group_by(keys, &over)?;
         let mut fields: Vec<FieldRef> = aggregate.schema.fields().iter().cloned().collect();
         // Any bound decides the window, but groups are let go by its end.

@@ -7,9 +7,16 @@ use tidemill_plan::{Node, StreamPlan};
 
 use super::lowering::UnboundedState;
 
-/// A sentence for each operator whose state grows for ever; with [`UnboundedState::Reject`] the first is an error.
-pub(super) fn warnings(plan: &StreamPlan, unbounded: UnboundedState) -> Result<Vec<String>> {
-    let mut all = vec![];
+/// A sentence for each operator whose state grows for ever; with [`UnboundedState::Reject`] the first is an error. Windows
+/// over the columns `endless` never close.
+pub(super) fn warnings(plan: &StreamPlan, endless: &[String], unbounded: UnboundedState) -> Result<Vec<String>> {
+    let mut all: Vec<(String, String)> = vec![];
+    for column in endless {
+        all.push((
+            format!("no watermark speaks of '{column}', so its windows are kept and never let go of"),
+            format!("declare WATERMARK FOR {column} in CREATE TABLE"),
+        ));
+    }
     for node in plan.nodes().iter().filter(|n| goes_on(plan, n)) {
         let (keeps, remedy) = match state_of(plan, node) {
             StateBound::Keys { keeps, remedy } | StateBound::Unbounded { keeps, remedy } => (keeps, remedy),
@@ -17,17 +24,19 @@ pub(super) fn warnings(plan: &StreamPlan, unbounded: UnboundedState) -> Result<V
         };
         let tables: Vec<_> = plan.tables_below(node.id).iter().map(|t| format!("'{t}'")).collect();
         let over = if tables.is_empty() { String::new() } else { format!(" over {}", tables.join(", ")) };
-        let message = format!("{}{over} keeps {keeps}, and never lets go of it", what(node));
-        match unbounded {
-            UnboundedState::Allow => {}
-            UnboundedState::Warn => all.push(format!("{message}: {remedy}.")),
-            UnboundedState::Reject => {
-                return Err(Error::statement(format!("{message}, and 'state.unbounded' is 'reject'"))
-                    .with_hint(format!("{}{}.", remedy[..1].to_uppercase(), &remedy[1..])));
-            }
-        }
+        all.push((format!("{}{over} keeps {keeps}, and never lets go of it", what(node)), remedy));
     }
-    Ok(all)
+    all.dedup();
+    match (unbounded, all.first()) {
+        (UnboundedState::Allow, _) => Ok(vec![]),
+        (UnboundedState::Warn, _) | (_, None) => {
+            Ok(all.into_iter().map(|(message, remedy)| format!("{message}: {remedy}.")).collect())
+        }
+        (UnboundedState::Reject, Some((message, remedy))) => Err(Error::statement(format!(
+            "{message}, and 'state.unbounded' is 'reject'"
+        ))
+        .with_hint(format!("{}{}.", remedy[..1].to_uppercase(), &remedy[1..]))),
+    }
 }
 
 fn goes_on(plan: &StreamPlan, node: &Node) -> bool {
