@@ -99,7 +99,7 @@ impl Script<'_> {
         if self.word("AS") {
             let (expr, text) = self.expression()?;
             let comment = self.comment()?;
-            return Ok(ColumnDef { name, kind: ColumnDefKind::Computed { expr, text }, comment });
+            return Ok(ColumnDef { name, kind: ColumnDefKind::Computed { expr: Box::new(expr), text }, comment });
         }
         let data_type = self.parsed(types::parse_type)?.data_type;
         let mut nullable = true;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, TableWithJoins,
-    UnaryOperator, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor,
+    TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span as TokenSpan};
@@ -185,6 +185,7 @@ impl Finish<'_> {
 fn as_calls(expr: &mut Expr) {
     let span = expr.span();
     match expr {
+        Expr::Function(function) => flink_aggregate(function),
         Expr::Array(array) => *expr = call("make_array", span, std::mem::take(&mut array.elem)),
         Expr::SimilarTo { negated, expr: of, pattern, escape_char: None } => {
             let Expr::Value(v) = pattern.as_ref() else { return };
@@ -199,6 +200,20 @@ fn as_calls(expr: &mut Expr) {
             };
         }
         _ => {}
+    }
+}
+
+/// Aggregates that DataFusion has under another name.
+fn flink_aggregate(function: &mut Function) {
+    let [ObjectNamePart::Identifier(name)] = function.name.0.as_mut_slice() else { return };
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if name.value.eq_ignore_ascii_case("LISTAGG") {
+        name.value = "string_agg".into();
+        if list.args.len() == 1 {
+            list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(",", name.span))));
+        }
+    } else if name.value.eq_ignore_ascii_case("APPROX_COUNT_DISTINCT") {
+        name.value = "approx_distinct".into();
     }
 }
 

@@ -401,10 +401,12 @@ fn find_emit(source: &Source, range: Range<usize>) -> Option<usize> {
         match &source.tokens[i].token {
             Token::LParen => depth += 1,
             Token::RParen => depth -= 1,
-            Token::Word(_) if depth == 0 && word(i, "EMIT") => {
-                if word(i + 1, "CHANGES") || (word(i + 1, "ON") && word(i + 2, "WINDOW")) {
-                    return Some(i);
-                }
+            Token::Word(_)
+                if depth == 0
+                    && word(i, "EMIT")
+                    && (word(i + 1, "CHANGES") || (word(i + 1, "ON") && word(i + 2, "WINDOW"))) =>
+            {
+                return Some(i);
             }
             _ => {}
         }

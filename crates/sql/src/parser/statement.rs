@@ -226,7 +226,7 @@ pub enum ColumnDefKind {
     /// `name AS expression`.
     Computed {
         /// The expression.
-        expr: ast::Expr,
+        expr: Box<ast::Expr>,
         /// Its text.
         text: String,
     },

@@ -2,6 +2,7 @@
 
 mod errors;
 mod fixture;
+mod flink;
 mod legacy;
 mod names;
 mod nexmark;
