@@ -1,18 +1,18 @@
 //! From the rows of a delta to the buckets they count in, and the rows that come too late.
 
 use arrow::array::types::{
-    ArrowTimestampType, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt32Array};
+use arrow::buffer::ScalarBuffer;
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, TimeUnit};
-use tidemill_core::time::to_micros;
+use tidemill_core::time::{from_micros, to_micros};
 use tidemill_core::{Delta, Micros, Result, Watermark};
 use tidemill_plan::op::RowWindow;
 use tidemill_plan::window::{WINDOW_TIME_BEFORE_END, Zone};
 
-use crate::event_time::{micros, min_max, wall_micros};
+use crate::event_time::{micros, wall_micros};
 use crate::operator::LateRows;
 use crate::operators::window_aggregate::cut::{Bucket, Cut, Verdict};
 use crate::operators::window_aggregate::places::{Place, Places};
@@ -67,16 +67,20 @@ impl Assign {
         self.judge(delta, places, marks, passed)
     }
 
-    /// The bucket of all rows, where they are in one pane and none is late: found without touching a row but for the
-    /// least and the greatest time. `Some(None)` if they are all in a gap between windows.
+    /// The bucket of all rows, where they are in the pane of the first and none is late: found by one look at each time, in
+    /// the column's own unit. `Some(None)` if they are all in a gap between windows.
     fn one_pane(&self, times: &ArrayRef, zone: Zone, passed: Watermark) -> Option<Option<Bucket>> {
-        let (min, max) = first_and_last(times)?;
-        let shift = zone.to_wall(min).wrapping_sub(min);
-        if zone != Zone::Utc && (max.saturating_sub(min) >= DAY || zone.to_wall(max).wrapping_sub(max) != shift) {
+        let (ticks, unit) = ticks(times)?;
+        let first = to_micros(*ticks.first()?, unit);
+        let shift = zone.to_wall(first).wrapping_sub(first);
+        let (pane, in_window) = self.cut.pane_of(first.wrapping_add(shift));
+        // A clock is not put forward and back again within a day: with one offset at both ends it is the same in between.
+        let (start, end) = (pane.start.wrapping_sub(shift), pane.end.wrapping_sub(shift));
+        let one_offset = |t: Micros| zone.to_wall(t).wrapping_sub(t) == shift;
+        if zone != Zone::Utc && (end - start > DAY || !one_offset(start) || !one_offset(end)) {
             return None;
         }
-        let (pane, in_window) = self.cut.pane_of(min.wrapping_add(shift));
-        if max.wrapping_add(shift) >= pane.end {
+        if !all_within(&ticks, first_tick(start, unit), first_tick(end, unit)) {
             return None;
         }
         if !in_window {
@@ -163,20 +167,30 @@ fn position(list: &mut Vec<Option<Bucket>>, bucket: Option<Bucket>) -> u32 {
     place as u32
 }
 
-/// The least and the greatest time in microseconds, compared in the column's own unit; `None` where there are NULLs.
-fn first_and_last(times: &ArrayRef) -> Option<(Micros, Micros)> {
-    fn of<T: ArrowTimestampType>(times: &ArrayRef) -> Option<(Micros, Micros)> {
-        let ticks = Int64Array::new(times.as_primitive::<T>().values().clone(), None);
-        min_max(&ticks).map(|(min, max)| (to_micros(min, T::UNIT), to_micros(max, T::UNIT)))
-    }
+/// The times in the column's own unit; `None` where there are NULLs.
+fn ticks(times: &ArrayRef) -> Option<(ScalarBuffer<i64>, TimeUnit)> {
     if times.null_count() > 0 {
         return None;
     }
-    match times.data_type() {
-        DataType::Timestamp(TimeUnit::Second, _) => of::<TimestampSecondType>(times),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => of::<TimestampMillisecondType>(times),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => of::<TimestampMicrosecondType>(times),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => of::<TimestampNanosecondType>(times),
-        _ => None,
-    }
+    let DataType::Timestamp(unit, _) = times.data_type() else { return None };
+    let values = match unit {
+        TimeUnit::Second => times.as_primitive::<TimestampSecondType>().values(),
+        TimeUnit::Millisecond => times.as_primitive::<TimestampMillisecondType>().values(),
+        TimeUnit::Microsecond => times.as_primitive::<TimestampMicrosecondType>().values(),
+        TimeUnit::Nanosecond => times.as_primitive::<TimestampNanosecondType>().values(),
+    };
+    Some((values.clone(), *unit))
+}
+
+/// The first tick of a unit that is not before `t`.
+fn first_tick(t: Micros, unit: TimeUnit) -> i64 {
+    let tick = from_micros(t, unit);
+    if to_micros(tick, unit) < t { tick.saturating_add(1) } else { tick }
+}
+
+/// Whether all of `ticks` are in `[start, end)`. One comparison each, and no branch.
+fn all_within(ticks: &[i64], start: i64, end: i64) -> bool {
+    let width = end.wrapping_sub(start) as u64;
+    let outside: usize = ticks.iter().map(|t| usize::from(t.wrapping_sub(start) as u64 >= width)).sum();
+    outside == 0
 }

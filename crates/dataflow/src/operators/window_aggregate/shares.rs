@@ -26,44 +26,62 @@ impl Rows {
     }
 }
 
+/// For so few parts, looking at all rows for each of them takes less time than a place for each row.
+const FEW: usize = 4;
+
 /// For each of `count` parts its rows, in their order: row `i` is in part `parts[i]`.
 pub(super) fn part(parts: &[u32], count: usize) -> Vec<Option<Rows>> {
-    let mut rows = vec![0_u32; count];
-    let mut runs = vec![0_u32; count];
-    let mut before = u32::MAX;
-    for p in parts {
-        rows[*p as usize] += 1;
-        runs[*p as usize] += u32::from(*p != before);
-        before = *p;
+    let changes: usize = parts.windows(2).map(|w| usize::from(w[0] != w[1])).sum();
+    if changes < count
+        && let Some(runs) = in_runs(parts, count)
+    {
+        return runs;
     }
-    if runs.iter().all(|r| *r <= 1) {
-        return in_runs(parts, &rows);
+    let mut rows = vec![0_u32; parts.len()];
+    let mut ends = Vec::with_capacity(count);
+    if count <= FEW {
+        // One more place than rows: what is written there is not a row of the part.
+        rows.push(0);
+        let mut next = 0;
+        for p in 0..count as u32 {
+            for (row, own) in parts.iter().enumerate() {
+                rows[next] = row as u32;
+                next += usize::from(*own == p);
+            }
+            ends.push(next);
+        }
+        rows.pop();
+    } else {
+        // A counting sort: how many rows each part has, where it begins, and then each row to its place.
+        let mut counts = vec![0; count];
+        parts.iter().for_each(|p| counts[*p as usize] += 1);
+        ends.extend(counts.iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n))));
+        for (row, p) in parts.iter().enumerate() {
+            let place = &mut ends[*p as usize];
+            rows[*place] = row as u32;
+            *place += 1;
+        }
     }
-    // A counting sort: where each part begins, and then each row to its place.
-    let mut next: Vec<u32> = rows.iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n))).collect();
-    let mut sorted = vec![0_u32; parts.len()];
-    for (row, p) in parts.iter().enumerate() {
-        let place = &mut next[*p as usize];
-        sorted[*place as usize] = row as u32;
-        *place += 1;
-    }
-    let sorted = ScalarBuffer::from(sorted);
-    let some = |(n, end): (&u32, &u32)| {
-        let (n, end) = (*n as usize, *end as usize);
-        (n > 0).then(|| Rows::At(UInt32Array::new(sorted.slice(end - n, n), None)))
+    let rows = ScalarBuffer::from(rows);
+    let starts = std::iter::once(&0).chain(&ends);
+    let some = |(start, end): (&usize, &usize)| {
+        (start < end).then(|| Rows::At(UInt32Array::new(rows.slice(*start, end - start), None)))
     };
-    rows.iter().zip(&next).map(some).collect()
+    starts.zip(&ends).map(some).collect()
 }
 
-fn in_runs(parts: &[u32], rows: &[u32]) -> Vec<Option<Rows>> {
-    let mut out = vec![None; rows.len()];
+/// The rows of each part, if those of no part are in two places.
+fn in_runs(parts: &[u32], count: usize) -> Option<Vec<Option<Rows>>> {
+    let mut out = vec![None; count];
     let mut from = 0;
-    while from < parts.len() {
-        let len = rows[parts[from] as usize] as usize;
-        out[parts[from] as usize] = Some(if len == parts.len() { Rows::All } else { Rows::Run(from, len) });
-        from += len;
+    for run in parts.chunk_by(|a, b| a == b) {
+        let rows = if run.len() == parts.len() { Rows::All } else { Rows::Run(from, run.len()) };
+        if out[run[0] as usize].replace(rows).is_some() {
+            return None;
+        }
+        from += run.len();
     }
-    out
+    Some(out)
 }
 
 #[cfg(test)]
@@ -81,5 +99,7 @@ mod tests {
         let at = |v: Vec<u32>| Some(Rows::At(UInt32Array::from(v)));
         check(&[2, 0, 2, 0], 3, vec![at(vec![1, 3]), None, at(vec![0, 2])]);
         check(&[], 1, vec![None]);
+        let many = [5, 0, 5, 3, 0, 3, 5, 0];
+        check(&many, 6, vec![at(vec![1, 4, 7]), None, None, at(vec![3, 5]), None, at(vec![0, 2, 6])]);
     }
 }
