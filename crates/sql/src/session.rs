@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DFSchema, DataFusionError, Result as PlanResult};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result as PlanResult};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::ExprPlanner;
@@ -161,7 +161,8 @@ impl Planner {
             match plan(&node) {
                 Ok(planned) => return Ok(planned),
                 Err(e) => {
-                    let mended = resolve::mend(&mut node, &e).map_err(|e| resolve::locate(e, &node, &self.state))?;
+                    let mended = resolve::mend(&mut node, &e, &self.opened_columns())
+                        .map_err(|e| resolve::locate(e, &node, &self.state))?;
                     if !mended {
                         return Err(self.explained(e, &node));
                     }
@@ -169,6 +170,13 @@ impl Planner {
             }
         }
         Err(Error::internal("names were mended without end"))
+    }
+
+    /// The columns of all tables that were opened so far.
+    fn opened_columns(&self) -> Vec<Column> {
+        let relations = self.relations.lock().unwrap_or_else(PoisonError::into_inner);
+        let schemas = relations.values().map(|r| r.schema());
+        schemas.flat_map(|s| s.fields().iter().map(|f| Column::new_unqualified(f.name())).collect::<Vec<_>>()).collect()
     }
 
     fn explained<N: resolve::Node>(&self, error: DataFusionError, node: &N) -> Error {

@@ -11,6 +11,7 @@ pub mod create_table;
 pub mod dialect;
 pub mod finish;
 pub mod forms;
+mod headings;
 pub mod interval;
 mod json;
 pub mod script;

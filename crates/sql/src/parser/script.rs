@@ -10,6 +10,7 @@ use tidemill_core::{Error, Result, Span};
 use super::dialect::Dialect;
 use super::finish::{Hints, finish};
 use super::forms;
+use super::headings::name_columns;
 use super::source::Source;
 use super::statement::{CreateView, EmitClause, ExplainKind, Insert, Name, Select, Show, Statement, StatementKind};
 
@@ -206,7 +207,8 @@ impl<'a> Script<'a> {
     }
 
     fn select(&mut self) -> Result<Select> {
-        let query = self.query()?;
+        let mut query = self.query()?;
+        name_columns(&mut query, self.source, self.range.start..self.emit.unwrap_or(self.range.end));
         Ok(Select { query, emit: self.emit_clause()? })
     }
 

@@ -92,7 +92,7 @@ fn statements() {
               insert a[][] SELECT 1 [Default]
               insert b["x", "y"][] VALUES (1, 2) [Default]
 
-            SELECT 1 [Default]
+            SELECT 1 AS `1` [Default]
         "#]],
     );
     check(
@@ -106,9 +106,9 @@ fn statements() {
     check(
         "EXPLAIN STATE SELECT 1; EXPLAIN PLAN FOR INSERT INTO t SELECT 1",
         expect![[r#"
-        explain State: SELECT 1 [Default]
-        explain Default: insert t[][] SELECT 1 [Default]
-    "#]],
+            explain State: SELECT 1 AS `1` [Default]
+            explain Default: insert t[][] SELECT 1 [Default]
+        "#]],
     );
     check(
         "CREATE TEMPORARY VIEW v (a, b) AS SELECT 1, 2; DROP VIEW IF EXISTS v; DROP TABLE t",
@@ -197,8 +197,8 @@ fn windows() {
     check(
         "SELECT TUMBLE_START(ts, INTERVAL '1' DAY) FROM t GROUP BY TUMBLE(ts, INTERVAL '1' DAY)",
         expect![[r#"
-        SELECT TUMBLE_START(ts, INTERVAL '0 months 1 days 0 nanoseconds') FROM t GROUP BY TUMBLE(ts, INTERVAL '0 months 1 days 0 nanoseconds') [Default]
-    "#]],
+            SELECT TUMBLE_START(ts, INTERVAL '0 months 1 days 0 nanoseconds') AS `TUMBLE_START(ts, INTERVAL '1' DAY)` FROM t GROUP BY TUMBLE(ts, INTERVAL '0 months 1 days 0 nanoseconds') [Default]
+        "#]],
     );
 }
 
@@ -254,44 +254,44 @@ fn expressions() {
     check(
         "SELECT TIMESTAMPDIFF(MINUTE, a, b), TIMESTAMPADD(SQL_TSI_DAY, 1, ts), FLOOR(ts TO HOUR), CEIL(ts TO DAY), FLOOR(1.5)",
         expect![[r#"
-        SELECT timestampdiff('MINUTE', a, b), timestampadd('DAY', 1, ts), floor_time(ts, 'HOUR'), ceil_time(ts, 'DAY'), FLOOR(1.5) [Default]
-    "#]],
+            SELECT timestampdiff('MINUTE', a, b) AS `TIMESTAMPDIFF(MINUTE, a, b)`, timestampadd('DAY', 1, ts) AS `TIMESTAMPADD(SQL_TSI_DAY, 1, ts)`, floor_time(ts, 'HOUR') AS `FLOOR(ts TO HOUR)`, ceil_time(ts, 'DAY') AS `CEIL(ts TO DAY)`, FLOOR(1.5) AS `FLOOR(1.5)` [Default]
+        "#]],
     );
     check(
         "SELECT CAST(a AS STRING), TRY_CAST(b AS TIMESTAMP_LTZ(3)), CAST(c AS ROW<x INT>), CAST(d AS VARCHAR(3)), CAST(e AS CHAR(2))",
         expect![[r#"
-        SELECT CAST(a AS tidemill_type(STRING)), TRY_CAST(b AS tidemill_type(TIMESTAMP_LTZ(3))), CAST(c AS tidemill_type(ROW<`x` INT>)), left(CAST(d AS tidemill_type(STRING)), 3), rpad(CAST(e AS tidemill_type(STRING)), 2, ' ') [Default]
-    "#]],
+            SELECT CAST(a AS tidemill_type(STRING)) AS `CAST(a AS STRING)`, TRY_CAST(b AS tidemill_type(TIMESTAMP_LTZ(3))) AS `TRY_CAST(b AS TIMESTAMP_LTZ(3))`, CAST(c AS tidemill_type(ROW<`x` INT>)) AS `CAST(c AS ROW<x INT>)`, left(CAST(d AS tidemill_type(STRING)), 3) AS `CAST(d AS VARCHAR(3))`, rpad(CAST(e AS tidemill_type(STRING)), 2, ' ') AS `CAST(e AS CHAR(2))` [Default]
+        "#]],
     );
     check(
         "SELECT MAP['a', 1], ARRAY[1, 2], ROW(1, 'a'), user, u.user, t.nested.field, arr[1]",
         expect![[r#"
-            SELECT MAP {'a': 1}, make_array(1, 2), ROW(1, 'a'), user, u.user, t.nested.field, arr[1] [Default]
+            SELECT MAP {'a': 1} AS `MAP['a', 1]`, make_array(1, 2) AS `ARRAY[1, 2]`, ROW(1, 'a') AS `ROW(1, 'a')`, user, u.user, t.nested.field, arr[1] AS `arr[1]` [Default]
         "#]],
     );
     check(
         "SELECT x IS JSON, y IS NOT JSON OBJECT, JSON_VALUE(x, '$.a' RETURNING INT NULL ON EMPTY)",
         expect![[r#"
-        SELECT is_json(x), NOT is_json(y, 'OBJECT'), TRY_CAST(json_value(x, '$.a') AS tidemill_type(INT)) [Default]
-    "#]],
+            SELECT is_json(x), NOT is_json(y, 'OBJECT') AS `y IS NOT JSON OBJECT`, TRY_CAST(json_value(x, '$.a') AS tidemill_type(INT)) AS `JSON_VALUE(x, '$.a' RETURNING INT NULL ON EMPTY)` [Default]
+        "#]],
     );
     check(
         "SELECT INTERVAL '1' DAY + INTERVAL '-2' HOUR, INTERVAL '1 10:00:00' DAY TO SECOND, - INTERVAL '1' YEAR",
         expect![[r#"
-        SELECT INTERVAL '0 months 1 days 0 nanoseconds' + INTERVAL '0 months 0 days -7200000000000 nanoseconds', INTERVAL '0 months 1 days 36000000000000 nanoseconds', -INTERVAL '12 months 0 days 0 nanoseconds' [Default]
-    "#]],
+            SELECT INTERVAL '0 months 1 days 0 nanoseconds' + INTERVAL '0 months 0 days -7200000000000 nanoseconds' AS `INTERVAL '1' DAY + INTERVAL '-2' HOUR`, INTERVAL '0 months 1 days 36000000000000 nanoseconds' AS `INTERVAL '1 10:00:00' DAY TO SECOND`, -INTERVAL '12 months 0 days 0 nanoseconds' AS `- INTERVAL '1' YEAR` [Default]
+        "#]],
     );
     check(
         "SELECT DATE '2020-01-01', TIMESTAMP '2020-01-01 00:00:00', TIME '10:00:00', date, time, timestamp, value, interval FROM t",
         expect![[r#"
-            SELECT DATE '2020-01-01', TIMESTAMP '2020-01-01 00:00:00', TIME '10:00:00', date, time, timestamp, value, interval FROM t [Default]
+            SELECT DATE '2020-01-01' AS `DATE '2020-01-01'`, TIMESTAMP '2020-01-01 00:00:00' AS `TIMESTAMP '2020-01-01 00:00:00'`, TIME '10:00:00' AS `TIME '10:00:00'`, date, time, timestamp, value, interval FROM t [Default]
         "#]],
     );
     check(
         "SELECT EXTRACT(HOUR FROM ts), POSITION('a' IN b), TRIM(BOTH ' ' FROM c), OVERLAY(a PLACING b FROM 1), a LIKE 'x!%' ESCAPE '!', a SIMILAR TO b, a IS DISTINCT FROM b",
         expect![[r#"
-        SELECT EXTRACT(HOUR FROM ts), POSITION('a' IN b), TRIM(BOTH ' ' FROM c), OVERLAY(a PLACING b FROM 1), a LIKE 'x!%' ESCAPE '!', a SIMILAR TO b, a IS DISTINCT FROM b [Default]
-    "#]],
+            SELECT EXTRACT(HOUR FROM ts) AS `EXTRACT(HOUR FROM ts)`, POSITION('a' IN b) AS `POSITION('a' IN b)`, TRIM(BOTH ' ' FROM c) AS `TRIM(BOTH ' ' FROM c)`, OVERLAY(a PLACING b FROM 1) AS `OVERLAY(a PLACING b FROM 1)`, a LIKE 'x!%' ESCAPE '!' AS `a LIKE 'x!%' ESCAPE '!'`, a SIMILAR TO b AS `a SIMILAR TO b`, a IS DISTINCT FROM b AS `a IS DISTINCT` [Default]
+        "#]],
     );
     check(
         "SELECT a FROM t FETCH FIRST 3 ROWS ONLY",

@@ -16,10 +16,14 @@ use crate::parser::source::place;
 
 /// If `error` is a column that was not found and exactly one differs only in case: writes that one. An error if there
 /// are several; false if there is nothing to mend.
-pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError) -> Result<bool> {
+///
+/// `opened` are the columns of all tables of the query, for errors that do not say which columns there are: those about
+/// columns of an outer query.
+pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError, opened: &[Column]) -> Result<bool> {
     let Some((wrong, valid)) = missing_column(error) else {
         return Ok(mend_outer_field(node, error) || mend_duplicates(node, error));
     };
+    let valid = if valid.is_empty() { opened } else { valid };
     let span = column_span(wrong);
     let Some(renames) = renames(wrong, valid).map_err(|e| match span {
         Some(span) => e.at(span),

@@ -9,13 +9,13 @@ fn group_windows() {
     check(
         "SELECT auction, TUMBLE_START(ts, INTERVAL '10' SECOND) AS s, TUMBLE_END(ts, INTERVAL '10' SECOND), COUNT(*) FROM bid GROUP BY TUMBLE(ts, INTERVAL '10' SECOND), auction",
         expect![[r#"
-        Projection: bid.auction, window_start AS s, window_end, count(Int64(1)) AS count(*)
-          Aggregate: groupBy=[[window_start, window_end, bid.auction]], aggr=[[count(Int64(1))]]
-            Projection: bid.auction, window_start, window_end
-              Window: TUMBLE size 10 s on bid.ts
-                SubqueryAlias: bid
-                  TableScan: bid projection=[auction, ts]
-    "#]],
+            Projection: bid.auction, window_start AS s, window_end AS TUMBLE_END(ts, INTERVAL '10' SECOND), count(Int64(1)) AS count(*)
+              Aggregate: groupBy=[[window_start, window_end, bid.auction]], aggr=[[count(Int64(1))]]
+                Projection: bid.auction, window_start, window_end
+                  Window: TUMBLE size 10 s on bid.ts
+                    SubqueryAlias: bid
+                      TableScan: bid projection=[auction, ts]
+        "#]],
     );
     check(
         "SELECT HOP_ROWTIME(b.ts, INTERVAL '2' SECOND, INTERVAL '10' SECOND) AS t, max(b.price) FROM bid b WHERE b.price > 3 GROUP BY HOP(b.ts, INTERVAL '2' SECOND, INTERVAL '10' SECOND) HAVING HOP_END(b.ts, INTERVAL '2' SECOND, INTERVAL '10' SECOND) > TIMESTAMP '2020-01-01 00:00:00'",

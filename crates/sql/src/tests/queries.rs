@@ -40,7 +40,7 @@ fn nested_fields() {
     check(
         "SELECT extra.Kind, b.extra.tags[1], rows[1].c0, (extra).TAGS, bid2.delay FROM (SELECT *, ARRAY[ROW(1)] AS rows FROM bid) AS b, flights AS bid2",
         expect![[r#"
-            Projection: __datafusion_extracted_1 AS Kind, array_element(__datafusion_extracted_2 AS tags, Int64(1)), get_field(array_element(b.rows, Int64(1)), Utf8("c0")), __datafusion_extracted_2 AS b.extra[tags], bid2.delay
+            Projection: __datafusion_extracted_1 AS Kind, array_element(__datafusion_extracted_2 AS tags, Int64(1)) AS b.extra.tags[1], get_field(array_element(b.rows, Int64(1)), Utf8("c0")) AS rows[1].c0, __datafusion_extracted_2 AS (extra).TAGS, bid2.delay
               Cross Join:
                 SubqueryAlias: b
                   Projection: List([{c0: 1}]) AS rows, __datafusion_extracted_1, __datafusion_extracted_2
@@ -154,27 +154,27 @@ fn casts_of_times() {
     check(
         "SELECT CAST(ts AS STRING), CAST(sched AS STRING) || '!', CAST(sched AS TIMESTAMP_LTZ(3)), CAST(ts AS TIMESTAMP(0)) FROM bid, flights",
         expect![[r#"
-        Projection: date_format(bid.ts, Utf8("yyyy-MM-dd HH:mm:ss.SSS")) AS bid.ts, date_format(flights.sched, Utf8("yyyy-MM-dd HH:mm:ss.SSS")) || Utf8("!") AS flights.sched || Utf8("!"), CAST(flights.sched AS Timestamp(ms, "UTC")), CAST(bid.ts AS Timestamp(s)) AS EXPR$3
-          Cross Join:
-            SubqueryAlias: bid
-              TableScan: bid projection=[ts]
-            SubqueryAlias: flights
-              TableScan: flights projection=[sched]
-    "#]],
+            Projection: date_format(bid.ts, Utf8("yyyy-MM-dd HH:mm:ss.SSS")) AS CAST(ts AS STRING), date_format(flights.sched, Utf8("yyyy-MM-dd HH:mm:ss.SSS")) || Utf8("!") AS CAST(sched AS STRING) || '!', CAST(flights.sched AS Timestamp(ms, "UTC")) AS CAST(sched AS TIMESTAMP_LTZ(3)), CAST(bid.ts AS Timestamp(s)) AS CAST(ts AS TIMESTAMP(0))
+              Cross Join:
+                SubqueryAlias: bid
+                  TableScan: bid projection=[ts]
+                SubqueryAlias: flights
+                  TableScan: flights projection=[sched]
+        "#]],
     );
     check(
         "SET 'table.local-time-zone' = 'Europe/Berlin'; SELECT CAST(ts AS TIMESTAMP(3)), CAST(sched AS TIMESTAMP_LTZ(6)), CAST(ts AS DATE), CAST('2024-07-01 00:00:00' AS TIMESTAMP_LTZ(3)) FROM bid, flights WHERE ts > TIMESTAMP '2024-07-01 00:00:00'",
         expect![[r#"
-        table.local-time-zone = Europe/Berlin
-        Projection: __common_expr_1 AS bid.ts, instant_of_wall_clock(CAST(flights.sched AS Timestamp(µs))) AS flights.sched, CAST(__common_expr_1 AS Date32) AS EXPR$2, TimestampMillisecond(1719784800000, Some("UTC")) AS Utf8("2024-07-01 00:00:00")
-          Projection: wall_clock_of_instant(bid.ts) AS __common_expr_1, flights.sched
-            Cross Join:
-              SubqueryAlias: bid
-                Filter: bid.ts > TimestampMillisecond(1719784800000, Some("UTC"))
-                  TableScan: bid projection=[ts]
-              SubqueryAlias: flights
-                TableScan: flights projection=[sched]
-    "#]],
+            table.local-time-zone = Europe/Berlin
+            Projection: __common_expr_1 AS CAST(ts AS TIMESTAMP(3)), instant_of_wall_clock(CAST(flights.sched AS Timestamp(µs))) AS CAST(sched AS TIMESTAMP_LTZ(6)), CAST(__common_expr_1 AS Date32) AS CAST(ts AS DATE), TimestampMillisecond(1719784800000, Some("UTC")) AS CAST('2024-07-01 00:00:00' AS TIMESTAMP_LTZ(3))
+              Projection: wall_clock_of_instant(bid.ts) AS __common_expr_1, flights.sched
+                Cross Join:
+                  SubqueryAlias: bid
+                    Filter: bid.ts > TimestampMillisecond(1719784800000, Some("UTC"))
+                      TableScan: bid projection=[ts]
+                  SubqueryAlias: flights
+                    TableScan: flights projection=[sched]
+        "#]],
     );
 }
 
@@ -183,11 +183,11 @@ fn json() {
     check(
         "SELECT JSON_VALUE(url, '$.a' RETURNING INT DEFAULT 0 ON EMPTY DEFAULT -1 ON ERROR) AS a, JSON_QUERY(url, '$.b' WITH CONDITIONAL ARRAY WRAPPER), JSON_EXISTS(url, '$.c' FALSE ON ERROR) FROM bid",
         expect![[r#"
-        Projection: CASE WHEN __common_expr_1 THEN Int64(NULL) WHEN NOT is_json(bid.url) THEN Int64(-1) ELSE CASE WHEN CAST(TRY_CAST(json_value(bid.url, Utf8("$.a")) AS Int32) AS Int64) IS NOT NULL THEN CAST(TRY_CAST(json_value(bid.url, Utf8("$.a")) AS Int32) AS Int64) ELSE Int64(0) END END AS a, json_query(bid.url, Utf8("$.b"), Utf8("CONDITIONAL")), __common_expr_1 AND Boolean(NULL) OR bid.url IS NOT NULL AND NOT is_json(bid.url) IS DISTINCT FROM Boolean(true) AND json_exists(bid.url, Utf8("$.c")) AS CASE WHEN bid.url IS NULL THEN NULL WHEN NOT is_json(bid.url) THEN Boolean(false) ELSE json_exists(bid.url,Utf8("$.c")) END
-          Projection: bid.url IS NULL AS __common_expr_1, bid.url
-            SubqueryAlias: bid
-              TableScan: bid projection=[url]
-    "#]],
+            Projection: CASE WHEN __common_expr_1 THEN Int64(NULL) WHEN NOT is_json(bid.url) THEN Int64(-1) ELSE CASE WHEN CAST(TRY_CAST(json_value(bid.url, Utf8("$.a")) AS Int32) AS Int64) IS NOT NULL THEN CAST(TRY_CAST(json_value(bid.url, Utf8("$.a")) AS Int32) AS Int64) ELSE Int64(0) END END AS a, json_query(bid.url, Utf8("$.b"), Utf8("CONDITIONAL")) AS JSON_QUERY(url, '$.b' WITH CONDITIONAL ARRAY WRAPPER), __common_expr_1 AND Boolean(NULL) OR bid.url IS NOT NULL AND NOT is_json(bid.url) IS DISTINCT FROM Boolean(true) AND json_exists(bid.url, Utf8("$.c")) AS JSON_EXISTS(url, '$.c' FALSE ON ERROR)
+              Projection: bid.url IS NULL AS __common_expr_1, bid.url
+                SubqueryAlias: bid
+                  TableScan: bid projection=[url]
+        "#]],
     );
 }
 
@@ -196,18 +196,18 @@ fn types() {
     check(
         "SELECT CAST(price AS DECIMAL(23, 3)), CAST(url AS VARCHAR(3)), CAST('2024-01-01 10:00:00' AS TIMESTAMP(3)), TIMESTAMP '2024-01-01 10:00:00' FROM bid",
         expect![[r#"
-        Projection: CAST(bid.price AS Decimal128(23, 3)), left(CAST(bid.url AS Utf8), Int64(3)), TimestampMillisecond(1704103200000, None) AS Utf8("2024-01-01 10:00:00"), TimestampMicrosecond(1704103200000000, None) AS EXPR$3
-          SubqueryAlias: bid
-            TableScan: bid projection=[price, url]
-    "#]],
+            Projection: CAST(bid.price AS Decimal128(23, 3)) AS CAST(price AS DECIMAL(23, 3)), left(CAST(bid.url AS Utf8), Int64(3)) AS CAST(url AS VARCHAR(3)), TimestampMillisecond(1704103200000, None) AS CAST('2024-01-01 10:00:00' AS TIMESTAMP(3)), TimestampMicrosecond(1704103200000000, None) AS TIMESTAMP '2024-01-01 10:00:00'
+              SubqueryAlias: bid
+                TableScan: bid projection=[price, url]
+        "#]],
     );
     check(
         "SELECT ROW(1, 'a'), MAP['a', price], ARRAY[1, 2], INTERVAL '1:30' MINUTE TO SECOND FROM bid",
         expect![[r#"
-        Projection: Struct({c0:1,c1:a}) AS row(Int64(1),Utf8("a")), map(List([a]), make_array(bid.price)) AS map(make_array(Utf8("a")),make_array(bid.price)), List([1, 2]) AS make_array(Int64(1),Int64(2)), IntervalMonthDayNano("IntervalMonthDayNano { months: 0, days: 0, nanoseconds: 90000000000 }")
-          SubqueryAlias: bid
-            TableScan: bid projection=[price]
-    "#]],
+            Projection: Struct({c0:1,c1:a}) AS ROW(1, 'a'), map(List([a]), make_array(bid.price)) AS MAP['a', price], List([1, 2]) AS ARRAY[1, 2], IntervalMonthDayNano("IntervalMonthDayNano { months: 0, days: 0, nanoseconds: 90000000000 }") AS INTERVAL '1:30' MINUTE TO SECOND
+              SubqueryAlias: bid
+                TableScan: bid projection=[price]
+        "#]],
     );
 }
 
@@ -228,10 +228,10 @@ fn functions() {
     check(
         "SELECT TIMESTAMPDIFF(MINUTE, ts, ts), FLOOR(ts TO HOUR), DATE_FORMAT(ts, 'yyyy-MM-dd'), Upper(url), EXTRACT(HOUR FROM ts), POSITION('a' IN url) FROM bid",
         expect![[r#"
-        Projection: timestampdiff(Utf8("MINUTE"), bid.ts, bid.ts), floor_time(bid.ts, Utf8("HOUR")), date_format(bid.ts, Utf8("yyyy-MM-dd")), upper(bid.url), hour(bid.ts), instr(bid.url, Utf8("a"))
-          SubqueryAlias: bid
-            TableScan: bid projection=[url, ts]
-    "#]],
+            Projection: timestampdiff(Utf8("MINUTE"), bid.ts, bid.ts) AS TIMESTAMPDIFF(MINUTE, ts, ts), floor_time(bid.ts, Utf8("HOUR")) AS FLOOR(ts TO HOUR), date_format(bid.ts, Utf8("yyyy-MM-dd")) AS DATE_FORMAT(ts, 'yyyy-MM-dd'), upper(bid.url), hour(bid.ts) AS EXTRACT(HOUR FROM ts), instr(bid.url, Utf8("a")) AS POSITION('a' IN url)
+              SubqueryAlias: bid
+                TableScan: bid projection=[url, ts]
+        "#]],
     );
     check(
         "SELECT COUNT(*), count(DISTINCT bidder) FROM bid GROUP BY auction",
