@@ -3,43 +3,15 @@
 use std::cmp::Ordering;
 
 use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array, make_comparator};
-use arrow::compute::{SortOptions, concat, take_arrays};
-use tidemill_core::{Delta, Result};
+use arrow::compute::{SortOptions, concat, take};
+use tidemill_core::Result;
 use tidemill_plan::window::Span;
 
 use crate::aggregate::Kernel;
-use crate::operators::window_aggregate::output::Output;
-
-/// The groups of a window with their results.
-#[derive(Debug, Clone)]
-pub(super) struct Rows {
-    pub(super) keys: Vec<ArrayRef>,
-    pub(super) values: Vec<ArrayRef>,
-    pub(super) len: usize,
-}
-
-impl Rows {
-    pub(super) fn bytes(&self) -> usize {
-        self.keys.iter().chain(&self.values).map(|a| a.get_array_memory_size()).sum()
-    }
-
-    fn take(&self, rows: &UInt32Array) -> Result<Self> {
-        Ok(Self {
-            keys: take_arrays(&self.keys, rows, None)?,
-            values: take_arrays(&self.values, rows, None)?,
-            len: rows.len(),
-        })
-    }
-}
+use crate::operators::window_aggregate::output::{Closed, Rows};
 
 /// The changes that lead from `before` to `after`: first the retractions, then the insertions.
-pub(super) fn correction(
-    kernel: &Kernel,
-    output: &Output,
-    window: Span,
-    before: &Rows,
-    after: &Rows,
-) -> Result<Option<Delta>> {
+pub(super) fn correction(kernel: &Kernel, window: Span, before: &Rows, after: &Rows) -> Result<Option<Closed>> {
     // Groups of before have the numbers of their rows; what is new has higher ones.
     let mut groups = kernel.new_groups()?;
     let mut ids = vec![];
@@ -58,14 +30,17 @@ pub(super) fn correction(
     if come.is_empty() {
         return Ok(None);
     }
-    let (gone, come) = (before.take(&gone.into())?, after.take(&come.into())?);
-    let both = |a: &[ArrayRef], b: &[ArrayRef]| -> Result<Vec<ArrayRef>> {
-        a.iter().zip(b).map(|(a, b)| Ok(concat(&[a.as_ref(), b.as_ref()])?)).collect()
+    let (gone, come) = (UInt32Array::from(gone), UInt32Array::from(come));
+    let both = |before: &[ArrayRef], after: &[ArrayRef]| -> Result<Vec<ArrayRef>> {
+        let one = |(b, a): (&ArrayRef, &ArrayRef)| {
+            Ok(concat(&[take(b, &gone, None)?.as_ref(), take(a, &come, None)?.as_ref()])?)
+        };
+        before.iter().zip(after).map(one).collect()
     };
-    let rows = gone.len + come.len;
-    let batch = output.rows(window, both(&gone.keys, &come.keys)?, both(&gone.values, &come.values)?, rows)?;
-    let weights = (0..rows).map(|i| if i < gone.len { -1 } else { 1 });
-    Ok(Some(Delta::weighted(batch, Int64Array::from_iter_values(weights))))
+    let len = gone.len() + come.len();
+    let rows = Rows { keys: both(&before.keys, &after.keys)?, values: both(&before.values, &after.values)?, len };
+    let weights = (0..len).map(|i| if i < gone.len() { -1 } else { 1 });
+    Ok(Some(Closed { window, rows, weights: Some(Int64Array::from_iter_values(weights)) }))
 }
 
 type Same = Box<dyn Fn(usize, usize) -> bool>;

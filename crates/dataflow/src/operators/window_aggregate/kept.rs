@@ -4,20 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tidemill_core::{Delta, Micros, Result, Watermark};
+use tidemill_core::{Micros, Result, Watermark};
 use tidemill_plan::window::Span;
 
 use crate::aggregate::{Kernel, Segment, Table};
 use crate::operator::StateSize;
-use crate::operators::window_aggregate::correction::{Rows, correction};
+use crate::operators::window_aggregate::correction::correction;
 use crate::operators::window_aggregate::cut::{Bucket, Cut};
-use crate::operators::window_aggregate::output::Output;
+use crate::operators::window_aggregate::output::{Closed, Rows};
 
 /// Panes by their start, and what was put out for windows that may still change.
 pub(super) struct Kept {
     cut: Cut,
     kernel: Arc<Kernel>,
-    output: Output,
     /// By the start of the pane; for each end of a first window, the segments in the order they came.
     panes: BTreeMap<Micros, BTreeMap<Micros, Vec<Segment>>>,
     /// Windows that have changed since they were last put out, by end and start.
@@ -29,10 +28,9 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn try_new(kernel: &Arc<Kernel>, cut: Cut, output: Output) -> Result<Self> {
+    pub(super) fn try_new(kernel: &Arc<Kernel>, cut: Cut) -> Result<Self> {
         Ok(Self {
             cut,
-            output,
             panes: BTreeMap::new(),
             touched: BTreeSet::new(),
             emitted: BTreeMap::new(),
@@ -47,10 +45,9 @@ impl Kept {
     }
 
     /// Puts out every changed window that `watermark` has reached, and lets go of what cannot change any more.
-    pub(super) fn close(&mut self, watermark: Watermark) -> Result<Vec<Delta>> {
-        let over = |cut: &Cut, end: Micros, lateness: Micros| {
-            watermark == Watermark::MAX || cut.closes(end).saturating_add(lateness) <= watermark.0
-        };
+    pub(super) fn close(&mut self, watermark: Watermark) -> Result<Vec<Closed>> {
+        // The end of the input is a watermark that everything is below.
+        let over = |cut: &Cut, end: Micros, lateness: Micros| cut.closes(end).saturating_add(lateness) <= watermark.0;
         let mut results = vec![];
         while let Some(&(end, start)) = self.touched.first()
             && over(&self.cut, end, 0)
@@ -58,11 +55,9 @@ impl Kept {
             self.touched.pop_first();
             let window = Span { start, end };
             let rows = self.merge(window)?;
-            if let Some(before) = self.emitted.get(&(end, start)) {
-                results.extend(correction(&self.kernel, &self.output, window, before, &rows)?);
-            } else {
-                let batch = self.output.rows(window, rows.keys.clone(), rows.values.clone(), rows.len)?;
-                results.push(Delta::insert(batch));
+            match self.emitted.get(&(end, start)) {
+                Some(before) => results.extend(correction(&self.kernel, window, before, &rows)?),
+                None => results.push(Closed { window, rows: rows.clone(), weights: None }),
             }
             if self.cut.lateness > 0 {
                 self.emitted.insert((end, start), rows);

@@ -1,18 +1,39 @@
 //! The columns of a result: the window, the keys, the aggregates.
 
-use arrow::array::{Array, ArrayData, ArrayRef, Int64Array, RecordBatch, make_array};
-use arrow::buffer::Buffer;
-use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, SchemaRef};
-use tidemill_core::{Delta, Micros, Result, Watermark};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, Int64Array, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    TimestampSecondArray,
+};
+use arrow::compute::concat;
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use tidemill_core::time::from_micros;
+use tidemill_core::{Delta, Error, Micros, Result, Watermark};
 use tidemill_plan::window::{Span, WINDOW_TIME_BEFORE_END, Window, Zone};
 
-use crate::event_time::bounds_array;
 use crate::expression::conform;
 use crate::operator::Cx;
 
 /// Results are put out in batches of about so many rows, where windows are small.
 const BATCH_ROWS: usize = 8_192;
+
+/// Groups with their results.
+#[derive(Debug, Clone)]
+pub(super) struct Rows {
+    pub(super) keys: Vec<ArrayRef>,
+    pub(super) values: Vec<ArrayRef>,
+    pub(super) len: usize,
+}
+
+/// What is to be put out for a window.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) window: Span,
+    pub(super) rows: Rows,
+    /// Absent where all rows are inserted.
+    pub(super) weights: Option<Int64Array>,
+}
 
 /// Makes the output columns.
 #[derive(Debug, Clone)]
@@ -23,70 +44,79 @@ pub(super) struct Output {
     zone: Zone,
 }
 
+impl Rows {
+    pub(super) fn bytes(&self) -> usize {
+        self.keys.iter().chain(&self.values).map(|a| a.get_array_memory_size()).sum()
+    }
+}
+
 impl Output {
     /// For results of `schema`, by `window`.
     pub(super) fn new(schema: SchemaRef, window: &Window) -> Self {
-        Self { schema, bound_type: window.bound_type(), time_type: window.window_time_type(), zone: window.zone }
+        let (bound_type, time_type) = (window.bound_type(), window.window_time_type());
+        Self { schema, bound_type, time_type, zone: window.zone }
     }
 
-    /// The rows of one window.
-    pub(super) fn rows(
-        &self,
-        window: Span,
-        keys: Vec<ArrayRef>,
-        values: Vec<ArrayRef>,
-        rows: usize,
-    ) -> Result<RecordBatch> {
-        // One value is put into the column's unit, and then repeated.
-        let column = |t: Micros, to: &DataType| -> Result<ArrayRef> {
-            let one = bounds_array(&Int64Array::from_value(t, 1), to)?;
-            let ticks = one.to_data().buffer::<i64>(0)[0];
-            let buffer = Buffer::from_vec(vec![ticks; rows]);
-            Ok(make_array(ArrayData::builder(to.clone()).len(rows).add_buffer(buffer).build()?))
-        };
+    /// Puts out results in their order, small ones together.
+    pub(super) fn emit(&self, closed: &[Closed], cx: &mut Cx) -> Result<()> {
+        let mut from = 0;
+        while from < closed.len() {
+            let mut rows = closed[from].rows.len;
+            let mut to = from + 1;
+            while closed[from].weights.is_none()
+                && let Some(next) = closed.get(to).filter(|c| c.weights.is_none())
+                && rows + next.rows.len <= BATCH_ROWS
+            {
+                rows += next.rows.len;
+                to += 1;
+            }
+            cx.emit(self.delta(&closed[from..to], rows)?);
+            from = to;
+        }
+        Ok(())
+    }
+
+    fn delta(&self, closed: &[Closed], rows: usize) -> Result<Delta> {
         // An instant is just before the instant at which the window is over.
-        let (end, instant) = match &self.time_type {
-            DataType::Timestamp(_, Some(_)) => (self.zone.to_instant(window.end), true),
-            _ => (window.end, false),
+        let over = |w: Span| match &self.time_type {
+            DataType::Timestamp(_, Some(_)) => self.zone.to_instant(w.end),
+            _ => w.end,
         };
-        debug_assert!(instant || self.zone == Zone::Utc, "wall-clock windows are cut as they are");
         let mut columns = vec![
-            column(window.start, &self.bound_type)?,
-            column(window.end, &self.bound_type)?,
-            column(end.saturating_sub(WINDOW_TIME_BEFORE_END), &self.time_type)?,
+            times(closed, rows, |w| w.start, &self.bound_type)?,
+            times(closed, rows, |w| w.end, &self.bound_type)?,
+            times(closed, rows, |w| over(w).saturating_sub(WINDOW_TIME_BEFORE_END), &self.time_type)?,
         ];
-        columns.extend(keys);
-        columns.extend(values);
-        conform(&self.schema, columns, rows)
-    }
-
-    /// Puts out results, small ones together. Changes with weights are put out as they are.
-    pub(super) fn emit(&self, results: Vec<Delta>, cx: &mut Cx) -> Result<()> {
-        let mut held: Vec<RecordBatch> = vec![];
-        let mut rows = 0;
-        let let_go = |held: &mut Vec<RecordBatch>, cx: &mut Cx| -> Result<()> {
-            match held.as_slice() {
-                [] => {}
-                [one] => cx.emit(Delta::insert(one.clone())),
-                many => cx.emit(Delta::insert(concat_batches(&self.schema, many)?)),
-            }
-            held.clear();
-            Ok(())
-        };
-        for result in results {
-            if result.weights.is_some() || result.num_rows() + rows > BATCH_ROWS {
-                let_go(&mut held, cx)?;
-                rows = 0;
-            }
-            if result.weights.is_some() {
-                cx.emit(result);
-            } else {
-                rows += result.num_rows();
-                held.push(result.batch);
+        for of in [|r: &Rows| &r.keys, |r: &Rows| &r.values] as [fn(&Rows) -> &Vec<ArrayRef>; 2] {
+            for i in 0..of(&closed[0].rows).len() {
+                let pieces: Vec<&dyn Array> = closed.iter().map(|c| of(&c.rows)[i].as_ref()).collect();
+                columns.push(if closed.len() == 1 { of(&closed[0].rows)[i].clone() } else { concat(&pieces)? });
             }
         }
-        let_go(&mut held, cx)
+        let batch = conform(&self.schema, columns, rows)?;
+        Ok(match &closed[0].weights {
+            Some(weights) => Delta::weighted(batch, weights.clone()),
+            None => Delta::insert(batch),
+        })
     }
+}
+
+/// A time of each window, for each of its rows.
+fn times(closed: &[Closed], rows: usize, of: impl Fn(Span) -> Micros, to: &DataType) -> Result<ArrayRef> {
+    let DataType::Timestamp(unit, zone) = to else {
+        return Err(Error::internal(format!("a window bound of type {to}")));
+    };
+    let mut ticks = Vec::with_capacity(rows);
+    for c in closed {
+        ticks.resize(ticks.len() + c.rows.len, from_micros(of(c.window), *unit));
+    }
+    let zone = zone.clone();
+    Ok(match unit {
+        TimeUnit::Second => Arc::new(TimestampSecondArray::from(ticks).with_timezone_opt(zone)),
+        TimeUnit::Millisecond => Arc::new(TimestampMillisecondArray::from(ticks).with_timezone_opt(zone)),
+        TimeUnit::Microsecond => Arc::new(TimestampMicrosecondArray::from(ticks).with_timezone_opt(zone)),
+        TimeUnit::Nanosecond => Arc::new(TimestampNanosecondArray::from(ticks).with_timezone_opt(zone)),
+    })
 }
 
 /// The watermark to forward by who puts out results when their windows close: windows end at whole milliseconds, and

@@ -16,7 +16,7 @@ use crate::aggregate::{Kernel, Table};
 use crate::operator::{Cx, Operator, StateSize};
 use crate::operators::window_aggregate::assign::Assign;
 use crate::operators::window_aggregate::cut::Bucket;
-use crate::operators::window_aggregate::output::{Output, forwarded};
+use crate::operators::window_aggregate::output::{Closed, Output, Rows, forwarded};
 use crate::operators::window_aggregate::partial;
 
 /// So many emptied tables are kept, so that the next panes need not grow theirs anew.
@@ -62,17 +62,17 @@ impl PaneAggregate {
         })
     }
 
-    fn close(&mut self, bucket: Bucket, table: &mut Table, results: &mut Vec<Delta>) -> Result<()> {
-        let batch = match &self.done {
-            Done::Result(output) => {
-                let rows = table.len();
-                let (keys, values) = table.finish()?;
-                output.rows(Span { start: bucket.start, end: bucket.first_end }, keys, values, rows)?
-            }
-            Done::Sealed(schema) => partial::to_batch(schema, bucket, table.seal()?)?,
-        };
-        results.push(Delta::insert(batch));
-        Ok(())
+    /// The next pane that is done with, in the order of their first windows.
+    fn next_due(&mut self) -> Option<(Bucket, Table)> {
+        let first = self.open.first_entry().filter(|e| e.get().due <= self.passed.0)?;
+        let (bucket, open) = first.remove_entry();
+        Some((bucket, open.table))
+    }
+
+    fn put_away(&mut self, table: Table) {
+        if self.spare.len() < SPARE {
+            self.spare.push(table);
+        }
     }
 }
 
@@ -101,25 +101,25 @@ impl Operator for PaneAggregate {
 
     fn advance(&mut self, watermark: Watermark, cx: &mut Cx) -> Result<Watermark> {
         self.passed = watermark;
-        let mut results = vec![];
-        while let Some(first) = self.open.first_entry()
-            && (first.get().due <= watermark.0 || watermark == Watermark::MAX)
-        {
-            let (bucket, mut open) = first.remove_entry();
-            self.close(bucket, &mut open.table, &mut results)?;
-            if self.spare.len() < SPARE {
-                self.spare.push(open.table);
+        let mut closed = vec![];
+        while let Some((bucket, mut table)) = self.next_due() {
+            let len = table.len();
+            match &self.done {
+                Done::Result(_) => {
+                    let (keys, values) = table.finish()?;
+                    let window = Span { start: bucket.start, end: bucket.first_end };
+                    closed.push(Closed { window, rows: Rows { keys, values, len }, weights: None });
+                }
+                Done::Sealed(schema) => cx.emit(Delta::insert(partial::to_batch(schema, bucket, table.seal()?)?)),
             }
+            self.put_away(table);
         }
         match &self.done {
             Done::Result(output) => {
-                output.emit(results, cx)?;
+                output.emit(&closed, cx)?;
                 Ok(forwarded(watermark))
             }
-            Done::Sealed(_) => {
-                results.into_iter().for_each(|r| cx.emit(r));
-                Ok(watermark)
-            }
+            Done::Sealed(_) => Ok(watermark),
         }
     }
 

@@ -30,8 +30,8 @@ enum Windows {
 impl WindowMerge {
     pub(super) fn try_new(kernel: &Arc<Kernel>, cut: &Cut, output: Output) -> Result<Self> {
         let windows = match cut.lateness == 0 && !cut.is_whole() {
-            true => Windows::Rolling(Rolling::try_new(kernel, cut.clone(), output.clone())?),
-            false => Windows::Kept(Kept::try_new(kernel, cut.clone(), output.clone())?),
+            true => Windows::Rolling(Rolling::try_new(kernel, cut.clone())?),
+            false => Windows::Kept(Kept::try_new(kernel, cut.clone())?),
         };
         Ok(Self { kernel: kernel.clone(), output, windows })
     }
@@ -49,11 +49,11 @@ impl Operator for WindowMerge {
     }
 
     fn advance(&mut self, watermark: Watermark, cx: &mut Cx) -> Result<Watermark> {
-        let results = match &mut self.windows {
+        let closed = match &mut self.windows {
             Windows::Kept(kept) => kept.close(watermark)?,
             Windows::Rolling(rolling) => rolling.close(watermark)?,
         };
-        self.output.emit(results, cx)?;
+        self.output.emit(&closed, cx)?;
         Ok(forwarded(watermark))
     }
 

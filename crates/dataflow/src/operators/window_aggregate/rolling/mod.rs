@@ -14,14 +14,13 @@ mod stacks;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidemill_core::{Delta, Micros, Result, Watermark};
+use tidemill_core::{Micros, Result, Watermark};
 use tidemill_plan::window::Span;
 
 use crate::aggregate::{Kernel, Segment};
 use crate::operator::StateSize;
-use crate::operators::window_aggregate::correction::Rows;
 use crate::operators::window_aggregate::cut::{Bucket, Cut};
-use crate::operators::window_aggregate::output::Output;
+use crate::operators::window_aggregate::output::{Closed, Rows};
 use few::Few;
 use prefix::Prefix;
 use stacks::Stacks;
@@ -50,7 +49,6 @@ trait Panes: Send {
 /// Closes overlapping windows in their order.
 pub(super) struct Rolling {
     cut: Cut,
-    output: Output,
     panes: Box<dyn Panes>,
     /// Sealed panes that no closed window has taken in.
     waiting: BTreeMap<Bucket, Vec<Segment>>,
@@ -59,13 +57,13 @@ pub(super) struct Rolling {
 }
 
 impl Rolling {
-    pub(super) fn try_new(kernel: &Arc<Kernel>, cut: Cut, output: Output) -> Result<Self> {
+    pub(super) fn try_new(kernel: &Arc<Kernel>, cut: Cut) -> Result<Self> {
         let panes: Box<dyn Panes> = match cut.panes_per_window() {
             _ if cut.grows() => Box::new(Prefix::try_new(kernel)?),
             n if n <= FEW => Box::new(Few::try_new(kernel)?),
             _ => Box::new(Stacks::try_new(kernel)?),
         };
-        Ok(Self { cut, output, panes, waiting: BTreeMap::new(), last: None })
+        Ok(Self { cut, panes, waiting: BTreeMap::new(), last: None })
     }
 
     pub(super) fn add(&mut self, bucket: Bucket, segment: Segment) {
@@ -73,10 +71,10 @@ impl Rolling {
     }
 
     /// Puts out every window that `watermark` has reached and that has rows.
-    pub(super) fn close(&mut self, watermark: Watermark) -> Result<Vec<Delta>> {
+    pub(super) fn close(&mut self, watermark: Watermark) -> Result<Vec<Closed>> {
         let mut results = vec![];
         while let Some(window) = self.next()
-            && (watermark == Watermark::MAX || self.cut.closes(window.end) <= watermark.0)
+            && self.cut.closes(window.end) <= watermark.0
         {
             self.panes.evict(window.start)?;
             while let Some(first) = self.waiting.first_entry()
@@ -88,8 +86,7 @@ impl Rolling {
                 }
             }
             if !self.panes.is_empty() {
-                let rows = self.panes.read()?;
-                results.push(Delta::insert(self.output.rows(window, rows.keys, rows.values, rows.len)?));
+                results.push(Closed { window, rows: self.panes.read()?, weights: None });
             }
             self.last = Some(window);
             self.panes.evict(self.cut.next(window).start)?;

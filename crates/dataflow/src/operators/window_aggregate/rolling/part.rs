@@ -7,7 +7,7 @@ use arrow::compute::{concat, take_arrays};
 use tidemill_core::{Micros, Result};
 
 use crate::aggregate::{Accumulators, Kernel};
-use crate::operators::window_aggregate::correction::Rows;
+use crate::operators::window_aggregate::output::Rows;
 
 /// Partial states, a row for each group; immutable.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +64,8 @@ impl Sum {
             self.places.resize(numbers, 0);
         }
         self.rows.clear();
-        let mut new: Vec<u32> = vec![];
+        self.rows.reserve(part.ids.len());
+        let mut new: Vec<u32> = Vec::with_capacity(part.ids.len());
         for (row, id) in part.ids.iter().enumerate() {
             let place = &mut self.places[*id];
             if *place == 0 {

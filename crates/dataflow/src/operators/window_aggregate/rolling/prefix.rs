@@ -6,7 +6,7 @@ use tidemill_core::{Micros, Result};
 
 use crate::aggregate::{Kernel, Segment};
 use crate::operator::StateSize;
-use crate::operators::window_aggregate::correction::Rows;
+use crate::operators::window_aggregate::output::Rows;
 use crate::operators::window_aggregate::rolling::Panes;
 use crate::operators::window_aggregate::rolling::dictionary::Dictionary;
 use crate::operators::window_aggregate::rolling::part::Sum;

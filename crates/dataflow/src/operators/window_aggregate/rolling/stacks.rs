@@ -15,7 +15,7 @@ use tidemill_core::{Micros, Result};
 
 use crate::aggregate::{Kernel, Segment};
 use crate::operator::StateSize;
-use crate::operators::window_aggregate::correction::Rows;
+use crate::operators::window_aggregate::output::Rows;
 use crate::operators::window_aggregate::rolling::Panes;
 use crate::operators::window_aggregate::rolling::dictionary::Dictionary;
 use crate::operators::window_aggregate::rolling::part::{Pane, Part, Sum};
@@ -29,6 +29,8 @@ pub(super) struct Stacks {
     /// For each pane left of the first block its start, and the sum from it to the end of the block; the earliest last.
     first: Vec<(Micros, Part)>,
     back: Sum,
+    /// What the sum of the back is, until a pane is added to it.
+    back_part: Option<Part>,
     /// The panes in the sum of the back.
     back_panes: Vec<Pane>,
     /// Groups that came for panes of the front.
@@ -55,6 +57,7 @@ impl Stacks {
             front: VecDeque::new(),
             first: vec![],
             back: Sum::try_new(kernel)?,
+            back_part: None,
             back_panes: vec![],
             stragglers: vec![],
             extra: 0,
@@ -81,7 +84,8 @@ impl Stacks {
         panes.sort_by_key(|p| p.start);
         self.extra = 0;
         self.first.clear();
-        self.back = Sum::try_new(&self.kernel)?;
+        self.back.clear()?;
+        self.back_part = None;
         self.dictionary = Dictionary::try_new(&self.kernel)?;
         for pane in &mut panes {
             self.dictionary.renumber(pane)?;
@@ -121,6 +125,7 @@ impl Panes for Stacks {
             self.stragglers.push(pane);
         } else {
             self.back.add(&pane.part, self.dictionary.len())?;
+            self.back_part = None;
             self.back_panes.push(pane);
         }
         Ok(())
@@ -164,7 +169,12 @@ impl Panes for Stacks {
             self.sum.add(rest, numbers)?;
             self.sum.add(&block.after, numbers)?;
         }
-        self.sum.add(&self.back.snapshot()?, numbers)?;
+        if self.back_part.is_none() {
+            self.back_part = Some(self.back.snapshot()?);
+        }
+        if let Some(back) = &self.back_part {
+            self.sum.add(back, numbers)?;
+        }
         self.sum.finish()
     }
 
