@@ -1,1 +1,4 @@
-//! Tests of the engine as a whole.
+//! What the tests of the engine as a whole share: a stream run and a batch run of the same statement, side by side.
+
+#[path = "law/mod.rs"]
+pub mod law;

@@ -1,0 +1,5 @@
+//! Tests of the engine as a whole, in one binary, since linking is slow.
+
+mod examples;
+mod house;
+mod law;

@@ -1,0 +1,13 @@
+//! The law: what a query has put out, added up, is the batch answer, for every query and every cut of the input.
+//!
+//! A [`Case`] is made from a seed: rows (NULLs, duplicates, disorder, late ones), a query, and the same query for the batch
+//! side, where rows are left out that are late by their own split. [`check`] runs it with many cuts and worker counts. A
+//! failing case is shrunk to few rows before it is reported.
+
+mod case;
+mod compare;
+mod query;
+mod rows;
+
+pub use case::{Case, Disagreement, check, shrink};
+pub use compare::rows_as_text;
