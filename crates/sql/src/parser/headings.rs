@@ -22,12 +22,18 @@ pub(super) fn name_columns(query: &mut Query, source: &Source, range: Range<usiz
     if items.len() != select.projection.len() {
         return;
     }
+    let mut named = vec![];
     for (item, tokens) in select.projection.iter_mut().zip(items) {
         let SelectItem::UnnamedExpr(expr) = item else { continue };
         if !needs_name(expr) {
             continue;
         }
         let text = source.text_of(tokens).split_whitespace().collect::<Vec<_>>().join(" ");
+        // The second of one name is numbered later, like others.
+        if named.contains(&text) {
+            continue;
+        }
+        named.push(text.clone());
         let alias = Ident::with_quote_and_span('`', expr.span(), text);
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
@@ -70,6 +76,8 @@ fn items(source: &Source, mut range: Range<usize>) -> Vec<Range<usize>> {
             }
             _ => {}
         }
+        // `a IS DISTINCT FROM b`
+        let compares = i > begin && keyword(i) == Keyword::FROM && keyword(i - 1) == Keyword::DISTINCT;
         let ends = matches!(
             keyword(i),
             Keyword::FROM
@@ -83,7 +91,7 @@ fn items(source: &Source, mut range: Range<usize>) -> Vec<Range<usize>> {
                 | Keyword::UNION
                 | Keyword::WINDOW
         );
-        if depth < 0 || (depth == 0 && ends) {
+        if depth < 0 || (depth == 0 && ends && !compares) {
             items.push(begin..i);
             return items;
         }

@@ -12,11 +12,13 @@ pub mod dialect;
 pub mod finish;
 pub mod forms;
 mod headings;
+mod hints;
 pub mod interval;
 mod json;
 pub mod script;
 pub mod source;
 pub mod statement;
+mod steps;
 pub mod substitute;
 pub mod types;
 

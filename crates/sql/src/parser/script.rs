@@ -3,16 +3,16 @@
 use std::ops::Range;
 
 use sqlparser::ast;
-use sqlparser::parser::{Parser, ParserError};
+use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
-use tidemill_core::{Error, Result, Span};
+use tidemill_core::{Error, Result};
 
 use super::dialect::Dialect;
 use super::finish::{Hints, finish};
 use super::forms;
 use super::headings::name_columns;
 use super::source::Source;
-use super::statement::{CreateView, EmitClause, ExplainKind, Insert, Name, Select, Show, Statement, StatementKind};
+use super::statement::{CreateView, EmitClause, ExplainKind, Insert, Select, Show, Statement, StatementKind};
 
 /// The statements of `text`. Places in them and in errors are places of the whole text.
 pub fn parse(text: &str) -> Result<Vec<Statement>> {
@@ -109,51 +109,25 @@ fn statement_set(source: &Source, mut at: usize, begin: usize) -> Result<(Statem
 pub(super) struct Script<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) parser: Parser<'a>,
-    range: Range<usize>,
-    emit: Option<usize>,
-    hints: Hints,
+    pub(super) range: Range<usize>,
+    /// The token at which `EMIT ..` begins.
+    pub(super) emit: Option<usize>,
+    pub(super) hints: Hints,
 }
 
 impl<'a> Script<'a> {
     fn new(source: &'a Source<'a>, range: Range<usize>) -> Result<Self> {
-        let emit = find_emit(source, range.clone());
-        let tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
-        let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
-        let mut script = Self { source, parser, range, emit, hints: Hints::new() };
+        let mut script = Self::over(source, range);
         script.read_hints()?;
         Ok(script)
     }
 
-    /// The hints of the statement: `/*+ OPTIONS('key' = 'value') */` behind a table.
-    fn read_hints(&mut self) -> Result<()> {
-        for (before, hint, span) in &self.source.hints {
-            if *before <= self.range.start || *before > self.range.end {
-                continue;
-            }
-            let refuse = || {
-                Error::unsupported(format!("the hint /*+{hint}*/ is not supported"))
-                    .with_hint("Known: /*+ OPTIONS('key' = 'value') */ behind the name of a table.")
-                    .at(*span)
-            };
-            let source = Source::new(hint).map_err(|_| refuse())?;
-            let mut inner = Script {
-                parser: Parser::new(&Dialect).with_tokens_with_locations(source.tokens.clone()),
-                range: 0..source.tokens.len(),
-                emit: None,
-                hints: Hints::new(),
-                source: &source,
-            };
-            if !inner.word("OPTIONS") {
-                return Err(refuse());
-            }
-            let options = inner.options().and_then(|o| inner.end().map(|()| o)).map_err(|e| {
-                Error::statement(format!("the hint does not read as OPTIONS('key' = 'value'): {}", e.message()))
-                    .at(*span)
-            })?;
-            let options = options.into_iter().map(|(k, v)| (k.value, v)).collect();
-            self.hints.insert(self.source.tokens[before - 1].span.start, (options, *span));
-        }
-        Ok(())
+    /// Over the tokens of `range`, hints aside.
+    pub(super) fn over(source: &'a Source<'a>, range: Range<usize>) -> Self {
+        let emit = find_emit(source, range.clone());
+        let tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
+        let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
+        Self { source, parser, range, emit, hints: Hints::new() }
     }
 
     /// `EXPLAIN [kind] [PLAN FOR]`, if the statement begins with it.
@@ -414,131 +388,4 @@ fn find_emit(source: &Source, range: Range<usize>) -> Option<usize> {
         }
     }
     None
-}
-
-/// The small steps.
-impl Script<'_> {
-    /// Runs a parser of sqlparser's.
-    pub(super) fn parsed<T>(&mut self, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
-        let result = parse(&mut self.parser);
-        result.map_err(|e| self.source.syntax_error(e, self.emit.unwrap_or(self.range.end)))
-    }
-
-    /// The index in the source of the next token.
-    pub(super) fn index(&self) -> usize {
-        // sqlparser tells the index of the token before, which is 0 both before and after the first one.
-        let here = self.parser.peek_token_ref().span.start;
-        let end = self.emit.unwrap_or(self.range.end);
-        (self.range.start..end).find(|i| self.source.tokens[*i].span.start == here).unwrap_or(end)
-    }
-
-    /// The place of the next token.
-    pub(super) fn here(&self) -> Span {
-        self.source.span_of(self.index())
-    }
-
-    pub(super) fn peek(&self, n: usize) -> &Token {
-        &self.parser.peek_nth_token_ref(n).token
-    }
-
-    pub(super) fn peek_is(&self, n: usize, token: &Token) -> bool {
-        self.peek(n) == token
-    }
-
-    /// The next word in upper case, unless it is quoted.
-    fn peek_word(&self) -> Option<String> {
-        match self.peek(0) {
-            Token::Word(w) if w.quote_style.is_none() => Some(w.value.to_ascii_uppercase()),
-            _ => None,
-        }
-    }
-
-    fn is_word(&self, n: usize, word: &str) -> bool {
-        matches!(self.peek(n), Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
-    }
-
-    pub(super) fn peek_words(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(n, word)| self.is_word(n, word))
-    }
-
-    /// Takes these words, all or none.
-    pub(super) fn words(&mut self, words: &[&str]) -> bool {
-        let found = self.peek_words(words);
-        if found {
-            words.iter().for_each(|_| self.parser.advance_token());
-        }
-        found
-    }
-
-    pub(super) fn word(&mut self, word: &str) -> bool {
-        self.words(&[word])
-    }
-
-    pub(super) fn expect_word(&mut self, word: &str) -> Result<()> {
-        if self.word(word) { Ok(()) } else { Err(self.expected(word)) }
-    }
-
-    pub(super) fn token(&mut self, token: &Token) -> bool {
-        self.parser.consume_token(token)
-    }
-
-    pub(super) fn expect(&mut self, token: &Token) -> Result<()> {
-        if self.token(token) { Ok(()) } else { Err(self.expected(&token.to_string())) }
-    }
-
-    pub(super) fn expected(&self, what: &str) -> Error {
-        let found = match self.peek(0) {
-            Token::EOF => "the end of the statement".to_string(),
-            token => token.to_string(),
-        };
-        Error::statement(format!("expected {what}, found {found}")).at(self.here())
-    }
-
-    fn at_end(&self) -> bool {
-        self.peek_is(0, &Token::EOF)
-    }
-
-    /// The statement ends here, and no hint is left over.
-    pub(super) fn end(&mut self) -> Result<()> {
-        if !self.at_end() {
-            return Err(self.expected("the end of the statement, or ';'"));
-        }
-        match self.hints.values().next() {
-            Some((_, span)) => Err(Error::statement("a hint stands behind the name of a table").at(*span)),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn name(&mut self) -> Result<Name> {
-        let at = self.here();
-        match self.peek(0) {
-            Token::Word(w) => {
-                let value = w.value.clone();
-                self.parser.advance_token();
-                Ok(Name { value, span: at })
-            }
-            _ => Err(self.expected("a name")),
-        }
-    }
-
-    /// `t`, `database.t`.
-    pub(super) fn table_name(&mut self) -> Result<Name> {
-        let mut name = self.name()?;
-        while self.token(&Token::Period) {
-            let part = self.name()?;
-            name.value = format!("{name}.{part}");
-        }
-        Ok(name)
-    }
-
-    pub(super) fn maybe_string(&mut self) -> Option<String> {
-        let Token::SingleQuotedString(value) = self.peek(0) else { return None };
-        let value = value.clone();
-        self.parser.advance_token();
-        Some(value)
-    }
-
-    pub(super) fn string(&mut self) -> Result<String> {
-        self.maybe_string().ok_or_else(|| self.expected("a text in single quotes"))
-    }
 }

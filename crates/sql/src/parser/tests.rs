@@ -290,7 +290,7 @@ fn expressions() {
     check(
         "SELECT EXTRACT(HOUR FROM ts), POSITION('a' IN b), TRIM(BOTH ' ' FROM c), OVERLAY(a PLACING b FROM 1), a LIKE 'x!%' ESCAPE '!', a SIMILAR TO b, a IS DISTINCT FROM b",
         expect![[r#"
-            SELECT EXTRACT(HOUR FROM ts) AS `EXTRACT(HOUR FROM ts)`, POSITION('a' IN b) AS `POSITION('a' IN b)`, TRIM(BOTH ' ' FROM c) AS `TRIM(BOTH ' ' FROM c)`, OVERLAY(a PLACING b FROM 1) AS `OVERLAY(a PLACING b FROM 1)`, a LIKE 'x!%' ESCAPE '!' AS `a LIKE 'x!%' ESCAPE '!'`, a SIMILAR TO b AS `a SIMILAR TO b`, a IS DISTINCT FROM b AS `a IS DISTINCT` [Default]
+            SELECT EXTRACT(HOUR FROM ts) AS `EXTRACT(HOUR FROM ts)`, POSITION('a' IN b) AS `POSITION('a' IN b)`, TRIM(BOTH ' ' FROM c) AS `TRIM(BOTH ' ' FROM c)`, OVERLAY(a PLACING b FROM 1) AS `OVERLAY(a PLACING b FROM 1)`, a LIKE 'x!%' ESCAPE '!' AS `a LIKE 'x!%' ESCAPE '!'`, a SIMILAR TO b AS `a SIMILAR TO b`, a IS DISTINCT FROM b AS `a IS DISTINCT FROM b` [Default]
         "#]],
     );
     check(
