@@ -11,9 +11,9 @@ CREATE TABLE flights (
   'format' = 'parquet'
 );
 
-SELECT window_start AS `day`, COUNT(*) AS flights_in_time
-FROM TABLE(TUMBLE(TABLE flights, DESCRIPTOR(sched), INTERVAL '1' DAY))
-WHERE `month` = 7 AND `day` <= 7
+SELECT window_start AS hour_utc, COUNT(*) AS flights_in_time
+FROM TABLE(TUMBLE(TABLE flights, DESCRIPTOR(sched), INTERVAL '1' HOUR))
+WHERE `month` = 7 AND `day` = 4
 GROUP BY window_start, window_end;
 
 SELECT operator, window_end, COUNT(*) AS late_rows, MAX(watermark - event_time) AS latest

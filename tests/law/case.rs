@@ -69,6 +69,9 @@ fn cuts(seed: u64) -> [Cut; 5] {
 /// If the batch side itself cannot be answered: then the generator is wrong.
 pub async fn check(case: &Case) -> Result<Option<Disagreement>> {
     let session = case.session()?;
+    if let Some(definition) = &case.query.definition {
+        session.execute(definition).await?;
+    }
     let expected = batch::answer(&session, &case.query.batch)
         .await
         .map_err(|e| e.context(format!("batch side of seed {}: {}", case.seed, case.query.batch)))?;

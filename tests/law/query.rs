@@ -9,6 +9,8 @@ pub struct Query {
     pub stream: String,
     /// The same, with late rows left out by a filter on `w`.
     pub batch: String,
+    /// A view that the batch side reads: the rows that are not late for their session.
+    pub definition: Option<String>,
     /// Settings that belong to it.
     pub settings: Vec<(&'static str, String)>,
     /// Whether rows may be taken back.
@@ -122,21 +124,15 @@ pub fn generate(random: &mut Random) -> Query {
     let gap = function.rsplit("INTERVAL '").next().and_then(|s| s.split('\'').next()).unwrap_or("0").to_string();
     let late_by_window = format!("(w IS NULL OR window_end + INTERVAL '{lateness}' SECOND > w)");
     let late_by_row = format!("(w IS NULL OR ts + INTERVAL '{gap}' SECOND + INTERVAL '{lateness}' SECOND > w)");
+    // Windows as rows wait for nothing, so no row is late for them; sessions have to wait.
+    let shape = draw(8);
     let from = |batch: bool| {
         let (source, filter) = match (batch, session) {
-            (true, true) => (format!("(SELECT * FROM t WHERE {late_by_row})"), String::new()),
-            (true, false) => ("t".to_string(), late_by_window.clone()),
-            (false, _) => ("t".to_string(), String::new()),
+            (true, true) => ("in_time", String::new()),
+            (true, false) if shape != 0 => ("t", late_by_window.clone()),
+            (_, _) => ("t", String::new()),
         };
-        let source = if source == "t" { source } else { format!("{source} AS t2") };
-        let table = function.replace("{partition}", &partition);
-        let table = match source.as_str() {
-            "t" => table.replace("{from}", "t"),
-            derived => {
-                let derived = derived.trim_end_matches(" AS t2");
-                table.replace("TABLE {from}", derived)
-            }
-        };
+        let table = function.replace("{partition}", &partition).replace("{from}", source);
         let mut conditions: Vec<String> = vec![filter, predicate.to_string()];
         conditions.retain(|c| !c.is_empty());
         let conditions = match conditions.is_empty() {
@@ -145,8 +141,6 @@ pub fn generate(random: &mut Random) -> Query {
         };
         format!("FROM TABLE({table}){conditions}")
     };
-    // A filter on other columns than the partition's changes what a session is, so it goes below the window there.
-    let shape = draw(8);
     let statement = |batch: bool| {
         let from = from(batch);
         let keyed = |list: &str| match list.is_empty() {
@@ -186,6 +180,7 @@ pub fn generate(random: &mut Random) -> Query {
     Query {
         stream: statement(false),
         batch: statement(true),
+        definition: session.then(|| format!("CREATE VIEW in_time AS SELECT * FROM t WHERE {late_by_row};")),
         settings,
         retracts: lateness > 0,
     }
