@@ -103,7 +103,8 @@ impl Comparison {
     /// Time of DataFusion over all rows at once, and how many rows it put out.
     fn batch(&self, query: &str, threads: usize) -> (Duration, usize) {
         self.runtime.block_on(async {
-            let (state, plan) = batch::prepare_with(&self.session, query, threads, EPOCH_ROWS).await.expect("a batch plan");
+            let (state, plan) =
+                batch::prepare_with(&self.session, query, threads, EPOCH_ROWS).await.expect("a batch plan");
             let started = Instant::now();
             let out = batch::run_counting(&state, &plan).await.expect("a batch answer");
             (started.elapsed(), out)

@@ -52,7 +52,12 @@ fn main() {
         )
     };
     bench.define("CREATE VIEW buckets AS SELECT auction % 100 AS bucket, ts FROM bid");
-    bench.engine_ratio("disorder_4s_over_in_order", 1, &tumble.replace("{t}", "bid"), &tumble.replace("{t}", "bid_disorder"));
+    bench.engine_ratio(
+        "disorder_4s_over_in_order",
+        1,
+        &tumble.replace("{t}", "bid"),
+        &tumble.replace("{t}", "bid_disorder"),
+    );
     bench.engine_ratio("hop_10s_by_2s_over_1h_by_1s", 1, &hop(2, 10), &hop(1, 3_600));
     bench.workers_ratio("tumble_two_workers_over_one", &tumble.replace("{t}", "bid"));
     bench.workers_ratio("hop_two_workers_over_one", &hop(2, 10));

@@ -7,14 +7,25 @@ use std::path::{Path, PathBuf};
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "core",
-        &["tokio", "datafusion", "tidemill-plan", "tidemill-dataflow", "tidemill-sql", "tidemill-connectors", "tidemill"],
+        &[
+            "tokio",
+            "datafusion",
+            "tidemill-plan",
+            "tidemill-dataflow",
+            "tidemill-sql",
+            "tidemill-connectors",
+            "tidemill",
+        ],
     ),
     ("plan", &["tokio", "tidemill-dataflow", "tidemill-sql", "tidemill-connectors", "tidemill"]),
     ("dataflow", &["tokio", "object_store", "tidemill-sql", "tidemill-connectors", "tidemill"]),
     ("sql", &["tokio", "tidemill-dataflow", "tidemill-connectors", "tidemill"]),
     ("connectors", &["datafusion", "tidemill-plan", "tidemill-dataflow", "tidemill-sql", "tidemill"]),
     ("tidemill", &["clap", "rustyline", "indicatif"]),
-    ("cli", &["datafusion", "tidemill-core", "tidemill-plan", "tidemill-dataflow", "tidemill-sql", "tidemill-connectors"]),
+    (
+        "cli",
+        &["datafusion", "tidemill-core", "tidemill-plan", "tidemill-dataflow", "tidemill-sql", "tidemill-connectors"],
+    ),
 ];
 
 fn root() -> PathBuf {

@@ -60,7 +60,13 @@ impl Case {
 /// The cuts under which a case is run: all at once, a row at a time, small and large epochs, one worker and several.
 fn cuts(seed: u64) -> [Cut; 5] {
     let cut = |workers, rows| Cut { seed, workers, rows, start: 0 };
-    [Cut::whole(), cut(1, CutRows::Exactly(1)), cut(3, CutRows::UpTo(7)), cut(1, CutRows::UpTo(40)), cut(2, CutRows::All)]
+    [
+        Cut::whole(),
+        cut(1, CutRows::Exactly(1)),
+        cut(3, CutRows::UpTo(7)),
+        cut(1, CutRows::UpTo(40)),
+        cut(2, CutRows::All),
+    ]
 }
 
 /// Runs a case under many cuts. `None` where all of them agree with the batch.
@@ -142,7 +148,11 @@ impl fmt::Display for Disagreement {
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}\nstream: {}\nbatch:  {}", self.seed, self.query.stream, self.query.batch)?;
-        writeln!(f, "settings: {:?}\ndelay: {} us, time type: {}", self.query.settings, self.rows.delay, self.rows.time_type)?;
+        writeln!(
+            f,
+            "settings: {:?}\ndelay: {} us, time type: {}",
+            self.query.settings, self.rows.delay, self.rows.time_type
+        )?;
         for (split, batch) in self.rows.batches().iter().enumerate() {
             let table = arrow::util::pretty::pretty_format_batches(std::slice::from_ref(batch));
             writeln!(f, "split {split}:\n{}", table.map(|t| t.to_string()).unwrap_or_default())?;

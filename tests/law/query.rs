@@ -65,7 +65,9 @@ fn window(draw: &mut dyn FnMut(i64) -> i64) -> (String, bool) {
             let (slide, size) = [(2, 10), (3, 10), (1, 4), (5, 2), (4, 4), (7, 60), (1, 30)][draw(7) as usize];
             let offset = offset(draw);
             (
-                format!("HOP(TABLE {{from}}, DESCRIPTOR(ts), INTERVAL '{slide}' SECOND, INTERVAL '{size}' SECOND{offset})"),
+                format!(
+                    "HOP(TABLE {{from}}, DESCRIPTOR(ts), INTERVAL '{slide}' SECOND, INTERVAL '{size}' SECOND{offset})"
+                ),
                 false,
             )
         }
@@ -105,7 +107,9 @@ pub fn generate(random: &mut Random) -> Query {
     let mut aggregates: Vec<&str> = vec![];
     for _ in 0..=draw(4) {
         let call = AGGREGATES[draw(AGGREGATES.len() as i64) as usize];
-        if !aggregates.contains(&call) {
+        // DataFusion has no answer in batch to two orders in one query.
+        let second_order = call.contains("ORDER BY") && aggregates.iter().any(|a| a.contains("ORDER BY"));
+        if !aggregates.contains(&call) && !second_order {
             aggregates.push(call);
         }
     }
@@ -137,7 +141,9 @@ pub fn generate(random: &mut Random) -> Query {
         conditions.retain(|c| !c.is_empty());
         let conditions = match conditions.is_empty() {
             true => String::new(),
-            false => format!(" WHERE {}", conditions.iter().map(|c| format!("({c})")).collect::<Vec<_>>().join(" AND ")),
+            false => {
+                format!(" WHERE {}", conditions.iter().map(|c| format!("({c})")).collect::<Vec<_>>().join(" AND "))
+            }
         };
         format!("FROM TABLE({table}){conditions}")
     };
@@ -173,7 +179,9 @@ pub fn generate(random: &mut Random) -> Query {
                 keyed(&group.join(", "))
             ),
             // Expressions over results.
-            4 => format!("SELECT window_start, c * 2 + 1 AS d FROM (SELECT window_start, window_end, COUNT(*) AS c {from} GROUP BY window_start, window_end)"),
+            4 => format!(
+                "SELECT window_start, c * 2 + 1 AS d FROM (SELECT window_start, window_end, COUNT(*) AS c {from} GROUP BY window_start, window_end)"
+            ),
             _ => simple,
         }
     };

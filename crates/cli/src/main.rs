@@ -78,7 +78,9 @@ fn script(args: &Args, runtime: &tokio::runtime::Runtime, text: &str, run: &args
 
 fn read_file(path: &str) -> Result<String> {
     std::fs::read_to_string(path).map_err(|e| {
-        Error::external(format!("'{path}' cannot be read: {e}")).with_hint("Name a text file of SQL statements.").caused_by(e)
+        Error::external(format!("'{path}' cannot be read: {e}"))
+            .with_hint("Name a text file of SQL statements.")
+            .caused_by(e)
     })
 }
 

@@ -189,8 +189,7 @@ mod tests {
 
     #[test]
     fn a_result_that_takes_rows_back_says_so() {
-        let batch =
-            RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 20])) as ArrayRef)]).unwrap();
+        let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 20])) as ArrayRef)]).unwrap();
         let changes = Changes::weighted(batch, Int64Array::from(vec![-1, 2]));
         let mut out = vec![];
         ChangePrinter::new(Format::Table, true).print(&mut out, &changes).unwrap();

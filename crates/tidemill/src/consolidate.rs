@@ -51,11 +51,10 @@ mod tests {
 
     #[test]
     fn what_was_retracted_is_gone() {
-        let batch = |v: Vec<i64>| RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(v)) as ArrayRef)]).unwrap();
-        let deltas = [
-            Delta::insert(batch(vec![1, 2, 3])),
-            Delta::weighted(batch(vec![2, 4]), Int64Array::from(vec![-1, 2])),
-        ];
+        let batch =
+            |v: Vec<i64>| RecordBatch::try_from_iter([("a", Arc::new(Int64Array::from(v)) as ArrayRef)]).unwrap();
+        let deltas =
+            [Delta::insert(batch(vec![1, 2, 3])), Delta::weighted(batch(vec![2, 4]), Int64Array::from(vec![-1, 2]))];
         let left = consolidate(&batch(vec![]).schema(), &deltas).unwrap();
         assert_eq!(left.column(0).as_primitive::<Int64Type>().values().to_vec(), [1, 3, 4, 4]);
         let wrong = [Delta::weighted(batch(vec![1]), Int64Array::from(vec![-1]))];

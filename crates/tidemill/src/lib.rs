@@ -97,9 +97,9 @@ pub use session::{EventTime, Session};
 pub use tables::push::Sender;
 pub use tidemill_core::{Clock, Delta, Error, ErrorKind, ManualClock, Result, SystemClock, Watermark};
 
+/// The connectors and formats that were built in.
+pub use tidemill_connectors as connectors;
 /// The vocabulary: for programs that bring their own sources and sinks.
 pub use tidemill_core as core;
 /// The SQL side, for programs that look at statements: completion, highlighting, completeness.
 pub use tidemill_sql as sql;
-/// The connectors and formats that were built in.
-pub use tidemill_connectors as connectors;

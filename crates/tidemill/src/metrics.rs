@@ -171,7 +171,12 @@ impl Metrics {
             elapsed: self.0.started.elapsed(),
             epochs: self.0.epochs.load(Relaxed),
             sources: self.0.sources.iter().map(source).collect(),
-            sinks: self.0.sinks.iter().map(|s| SinkProgress { name: s.name.clone(), rows: s.rows.load(Relaxed) }).collect(),
+            sinks: self
+                .0
+                .sinks
+                .iter()
+                .map(|s| SinkProgress { name: s.name.clone(), rows: s.rows.load(Relaxed) })
+                .collect(),
             late: self.0.late.load(Relaxed),
         }
     }

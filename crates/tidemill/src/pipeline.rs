@@ -151,7 +151,8 @@ impl Script {
 
     /// Starts the one `SELECT`.
     pub(crate) async fn into_one_result(self) -> Result<QueryResult> {
-        let wrong = || Error::statement("one SELECT is asked for here").with_hint("Use `execute` for other statements.");
+        let wrong =
+            || Error::statement("one SELECT is asked for here").with_hint("Use `execute` for other statements.");
         let pipeline = self.pipeline.ok_or_else(wrong)?;
         let sinks = pipeline.plan.nodes().iter().filter(|n| match &n.op {
             StreamOp::Sink(s) => !matches!(s.target, SinkTarget::Collect),
@@ -243,7 +244,12 @@ fn all_cores() -> usize {
 }
 
 /// All queries as one plan.
-fn lower(session: &Session, planner: &Planner, queries: &[Query], clock: EpochClock) -> Result<(StreamPlan, Vec<String>)> {
+fn lower(
+    session: &Session,
+    planner: &Planner,
+    queries: &[Query],
+    clock: EpochClock,
+) -> Result<(StreamPlan, Vec<String>)> {
     let settings = session.catalog.settings();
     let options = LowerOptions {
         allowed_lateness: settings.allowed_lateness()?,

@@ -25,7 +25,12 @@ pub struct QueryResult {
 }
 
 impl QueryResult {
-    pub(crate) fn new(schema: SchemaRef, bounded: bool, changes: mpsc::Receiver<Result<Changes>>, running: Running) -> Self {
+    pub(crate) fn new(
+        schema: SchemaRef,
+        bounded: bool,
+        changes: mpsc::Receiver<Result<Changes>>,
+        running: Running,
+    ) -> Self {
         Self { schema, bounded, changes, running }
     }
 

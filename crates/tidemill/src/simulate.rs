@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use datafusion::execution::SessionState;
 use tidemill_core::source::{Piece, ReadRequest};
 use tidemill_core::{Delta, Micros, Result, SplitId};
 use tidemill_dataflow::ingest::Ingest;
 use tidemill_plan::op::SinkTarget;
-use datafusion::execution::SessionState;
 
 use crate::pipeline::Pipeline;
 use crate::run::at_end;

@@ -123,6 +123,8 @@ impl Lowering<'_> {
         let op = if window.is_session() {
             self.must_close(input, &pending.window)?;
             self.append_only_node(input, "a session window")?;
+            // Rows come out with their session, however old they are: time goes on in `window_time`.
+            edge.event_time = edge.event_time.map(|_| edge.schema.fields().len() - 1);
             let allowed_lateness = self.options.allowed_lateness;
             if allowed_lateness > 0 {
                 edge.changes = ChangeMode::Retract;

@@ -171,7 +171,13 @@ impl Engine {
     }
 
     /// Takes in rows of a split. Returns its rejected records as rows of their table.
-    pub(crate) fn rows(&mut self, source: usize, split: &SplitId, taken: Taken, now: Micros) -> Result<Option<RecordBatch>> {
+    pub(crate) fn rows(
+        &mut self,
+        source: usize,
+        split: &SplitId,
+        taken: Taken,
+        now: Micros,
+    ) -> Result<Option<RecordBatch>> {
         let splits = self.splits(source)?;
         let delta = splits.admit(split, taken.delta)?;
         splits.progress(split, taken.watermark, delta.num_rows() as u64, now);

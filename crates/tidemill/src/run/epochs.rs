@@ -121,9 +121,7 @@ impl Epochs {
             reader.abort();
         }
         match ended {
-            Ok(stopped) => {
-                Ok(Summary { progress: self.metrics.progress(), stopped, watermarks: self.engine.report() })
-            }
+            Ok(stopped) => Ok(Summary { progress: self.metrics.progress(), stopped, watermarks: self.engine.report() }),
             Err(e) => {
                 for taker in &self.takers {
                     if let Taker::Result(result) = taker {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::json::LineDelimitedWriter;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use tidemill_core::source::RejectedRow;
@@ -15,9 +13,8 @@ use tidemill_sql::catalog::system::SystemTable;
 /// Late rows of one operator as rows of `tidemill.late_rows`. `source` names the tables that the operator reads.
 pub(super) fn late(source: &str, operator: &str, late: &LateRows) -> Result<RecordBatch> {
     let rows = late.rows.num_rows();
-    let instant = |a: &Int64Array| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from_iter(a.iter()).with_timezone("UTC"))
-    };
+    let instant =
+        |a: &Int64Array| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from_iter(a.iter()).with_timezone("UTC")) };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(std::iter::repeat_n(source, rows))),
         Arc::new(StringArray::from_iter_values(std::iter::repeat_n(operator, rows))),

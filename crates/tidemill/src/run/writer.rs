@@ -25,7 +25,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Opens `sink` and starts its task.
-    pub(super) async fn open(name: String, sink: &Arc<dyn Sink>, events: crossbeam_channel::Sender<Event>) -> Result<Self> {
+    pub(super) async fn open(
+        name: String,
+        sink: &Arc<dyn Sink>,
+        events: crossbeam_channel::Sender<Event>,
+    ) -> Result<Self> {
         let mut writer = sink.open().await.map_err(|e| e.context(format!("table '{name}'")))?;
         let (commands, mut inbox) = mpsc::channel(QUEUED);
         tokio::spawn(async move {

@@ -92,11 +92,8 @@ mod tests {
         let kept = Kept::new(5);
         kept.push(rows(0..4));
         kept.push(rows(4..8));
-        let left: Vec<i64> = kept
-            .batches()
-            .iter()
-            .flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec())
-            .collect();
+        let left: Vec<i64> =
+            kept.batches().iter().flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
         assert_eq!(left, [3, 4, 5, 6, 7]);
         assert_eq!(kept.total(), 8);
     }

@@ -46,7 +46,12 @@ impl Source for MemoryTable {
         Ok(Splits { splits: (0..self.splits.len()).map(name).collect(), more_later: false })
     }
 
-    async fn open(&self, split: &SplitId, from: Option<&Position>, request: &ReadRequest) -> Result<Box<dyn SplitReader>> {
+    async fn open(
+        &self,
+        split: &SplitId,
+        from: Option<&Position>,
+        request: &ReadRequest,
+    ) -> Result<Box<dyn SplitReader>> {
         let done = match from {
             None => 0,
             Some(position) => {
@@ -87,7 +92,13 @@ impl SplitReader for MemoryReader {
             self.offset += len;
             self.done += len;
             let bytes = rows.columns().iter().map(|c| c.get_array_memory_size() as u64).sum();
-            return Ok(Some(Piece { batch: rows, rejected: vec![], position: self.done.to_string().into(), bytes, raw: None }));
+            return Ok(Some(Piece {
+                batch: rows,
+                rejected: vec![],
+                position: self.done.to_string().into(),
+                bytes,
+                raw: None,
+            }));
         }
         Ok(None)
     }

@@ -81,8 +81,9 @@ impl Source for PushTable {
     async fn open(&self, _: &SplitId, _: Option<&Position>, request: &ReadRequest) -> Result<Box<dyn SplitReader>> {
         let rows = self.rows.lock().map_err(|_| Error::internal("the table's lock is broken"))?.take();
         let rows = rows.ok_or_else(|| {
-            Error::statement("this table is being read by another query already")
-                .with_hint("Rows that are pushed are taken in once. Register a table for each query, or use one statement set.")
+            Error::statement("this table is being read by another query already").with_hint(
+                "Rows that are pushed are taken in once. Register a table for each query, or use one statement set.",
+            )
         })?;
         Ok(Box::new(PushReader { rows, projection: request.projection.clone(), done: 0 }))
     }

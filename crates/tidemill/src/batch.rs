@@ -1,0 +1,140 @@
+//! The batch answer: what DataFusion says to the same statement over all rows at once. The right side of the law.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use datafusion::catalog::{MemTable, TableProvider};
+use datafusion::common::config::ConfigNonZeroUsize;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{collect, execute_stream};
+use futures::TryStreamExt;
+use tidemill_core::source::{ReadRequest, Source};
+use tidemill_core::{EpochClock, Error, Result};
+use tidemill_sql::catalog::StreamScan;
+use tidemill_sql::session::Planner;
+use tidemill_sql::windows::batch::batch_plan;
+
+use crate::session::Session;
+
+/// Reads all rows of the tables that the one query of `text` names, and answers it in one batch. Late rows are not late
+/// here: a batch sees all rows at once.
+///
+/// # Errors
+/// If the text is not one query over bounded tables.
+pub async fn answer(session: &Session, text: &str) -> Result<RecordBatch> {
+    let (state, plan) = prepare(session, text).await?;
+    run(&state, &plan).await
+}
+
+/// The query of `text` as plain DataFusion over tables in memory, to be run with [`run`].
+///
+/// # Errors
+/// If the text is not one query over bounded tables.
+pub async fn prepare(session: &Session, text: &str) -> Result<(SessionState, LogicalPlan)> {
+    prepare_with(session, text, 1, 8_192).await
+}
+
+/// As [`prepare`], for so many threads over batches of so many rows.
+///
+/// # Errors
+/// If the text is not one query over bounded tables.
+pub async fn prepare_with(
+    session: &Session,
+    text: &str,
+    threads: usize,
+    batch_rows: usize,
+) -> Result<(SessionState, LogicalPlan)> {
+    let statements = tidemill_sql::parser::parse(text)?;
+    let [statement] = statements.as_slice() else {
+        return Err(Error::statement("one query is asked for here"));
+    };
+    let planner = Planner::new(&session.catalog, EpochClock::default())?;
+    let mut queries = planner.query(statement)?;
+    let (Some(query), true) = (queries.pop(), queries.is_empty()) else {
+        return Err(Error::statement("one query is asked for here"));
+    };
+    let mut sources: HashMap<String, Arc<dyn Source>> = HashMap::new();
+    query
+        .plan
+        .apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node
+                && let Some(stream) = scan.source.downcast_ref::<StreamScan>()
+            {
+                sources.insert(stream.table.name.clone(), Arc::clone(&stream.source));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .map_err(failed)?;
+    let mut tables: HashMap<String, Arc<dyn TableProvider>> = HashMap::new();
+    for (name, source) in sources {
+        let rows = read_all(source.as_ref(), batch_rows).await.map_err(|e| e.context(format!("table '{name}'")))?;
+        // Each thread has a part of its own to begin with.
+        let part = rows.len().div_ceil(threads.max(1)).max(1);
+        let parts = rows.chunks(part).map(<[_]>::to_vec).collect::<Vec<_>>();
+        let parts = if parts.is_empty() { vec![vec![]] } else { parts };
+        let table = MemTable::try_new(source.schema(), parts).map_err(failed)?;
+        tables.insert(name, Arc::new(table));
+    }
+    let plan = batch_plan(&query.plan, &tables)?;
+    let mut state = planner.state().clone();
+    let options = state.config_mut().options_mut();
+    options.execution.target_partitions = threads.max(1);
+    options.execution.batch_size = ConfigNonZeroUsize::try_new(batch_rows).map_err(failed)?;
+    Ok((state, plan))
+}
+
+/// Runs a plan of [`prepare`].
+///
+/// # Errors
+/// What DataFusion says.
+pub async fn run(state: &SessionState, plan: &LogicalPlan) -> Result<RecordBatch> {
+    let run = async {
+        let physical = state.create_physical_plan(plan).await?;
+        let schema = physical.schema();
+        let batches = collect(physical, state.task_ctx()).await?;
+        Ok(concat_batches(&schema, &batches)?)
+    };
+    run.await.map_err(failed)
+}
+
+/// As [`run`], keeping nothing: how many rows the answer has.
+///
+/// # Errors
+/// What DataFusion says.
+pub async fn run_counting(state: &SessionState, plan: &LogicalPlan) -> Result<usize> {
+    let run = async {
+        let physical = state.create_physical_plan(plan).await?;
+        let mut stream = execute_stream(physical, state.task_ctx())?;
+        let mut rows = 0;
+        while let Some(batch) = stream.try_next().await? {
+            rows += batch.num_rows();
+        }
+        Ok(rows)
+    };
+    run.await.map_err(failed)
+}
+
+/// All rows of a bounded source, all columns.
+async fn read_all(source: &dyn Source, batch_rows: usize) -> Result<Vec<RecordBatch>> {
+    if !source.bounded() {
+        return Err(Error::unsupported("a table without an end has no batch answer"));
+    }
+    let schema = source.schema();
+    let request = ReadRequest { projection: (0..schema.fields().len()).collect(), batch_rows, decode_threads: 2 };
+    let mut batches = vec![];
+    for split in source.splits().await?.splits {
+        let mut reader = source.open(&split, None, &request).await?;
+        while let Some(piece) = reader.next().await? {
+            batches.push(piece.batch);
+        }
+    }
+    Ok(batches)
+}
+
+fn failed(e: datafusion::error::DataFusionError) -> Error {
+    Error::data(e.strip_backtrace()).caused_by(e)
+}
