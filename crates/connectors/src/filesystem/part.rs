@@ -51,6 +51,7 @@ pub(crate) struct Part {
     pending: Pending,
 }
 
+#[allow(clippy::large_enum_variant, reason = "one for each open file")]
 enum Encode {
     Records { encoder: Box<dyn Encoder>, text: Vec<u8>, write: Compressor },
     Parquet(Box<ArrowWriter<Box<dyn Write + Send>>>),

@@ -80,7 +80,7 @@ fn run(kind: WindowKind, rows: &[(i64, i64)], cut: usize, workers: usize) -> (Ve
         let out = dataflow.step(EpochInput { now: 0, sources }).unwrap();
         late += out.late.iter().map(|(_, l)| l.rows.num_rows()).sum::<usize>();
         for delta in out.sinks.iter().flat_map(|(_, deltas)| deltas) {
-            let table = pretty_format_batches(&[delta.batch.clone()]).unwrap().to_string();
+            let table = pretty_format_batches(std::slice::from_ref(&delta.batch)).unwrap().to_string();
             lines.extend(table.lines().filter(|l| l.starts_with("| 1970")).map(str::to_string));
         }
     };

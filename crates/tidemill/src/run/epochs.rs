@@ -112,7 +112,7 @@ impl Epochs {
         let ended = self.epochs().and_then(|stopped| {
             for taker in std::mem::take(&mut self.takers) {
                 if let Taker::Table(writer) = taker {
-                    writer.close().or_else(|gone| Err(self.failure(gone)))?;
+                    writer.close().map_err(|gone| self.failure(gone))?;
                 }
             }
             Ok(stopped)
@@ -213,7 +213,7 @@ impl Epochs {
                 Taker::Engine => {}
                 Taker::Table(writer) => {
                     self.unpublished = true;
-                    writer.write(deltas).or_else(|gone| Err(self.failure(gone)))?;
+                    writer.write(deltas).map_err(|gone| self.failure(gone))?;
                 }
                 Taker::Result(result) => {
                     for delta in deltas {
@@ -250,7 +250,7 @@ impl Epochs {
         self.unpublished = false;
         for taker in &self.takers {
             if let Taker::Table(writer) = taker {
-                writer.publish().or_else(|gone| Err(self.failure(gone)))?;
+                writer.publish().map_err(|gone| self.failure(gone))?;
             }
         }
         Ok(())
