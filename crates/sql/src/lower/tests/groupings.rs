@@ -155,22 +155,22 @@ fn a_session_and_its_partition() {
     check(
         by(&["auction", "bidder"]),
         expect![[r#"
-        Sink result  [append, unbounded]
-          Project window_start, window_end, auction, bidder, count(Int64(1))  [append, unbounded]
-            WindowAggregate SESSION gap 5 s attached to the rows group=[auction@0, bidder@1] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
-              SessionRows SESSION gap 5 s on ts  [append, event time ts, unbounded]
-                Source bid columns=[auction, bidder, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
-    "#]],
+            Sink result  [append, unbounded]
+              Project window_start, window_end, auction, bidder, count(Int64(1))  [append, unbounded]
+                WindowAggregate SESSION gap 5 s attached to the rows group=[auction@0, bidder@1] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+                  SessionRows SESSION gap 5 s on ts  [append, event time window_time, unbounded]
+                    Source bid columns=[auction, bidder, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+        "#]],
     );
     check(
         by(&[]),
         expect![[r#"
-        Sink result  [append, unbounded]
-          Project window_start, window_end, count(Int64(1))  [append, unbounded]
-            WindowAggregate SESSION gap 5 s attached to the rows aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
-              SessionRows SESSION gap 5 s on ts  [append, event time ts, unbounded]
-                Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
-    "#]],
+            Sink result  [append, unbounded]
+              Project window_start, window_end, count(Int64(1))  [append, unbounded]
+                WindowAggregate SESSION gap 5 s attached to the rows aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+                  SessionRows SESSION gap 5 s on ts  [append, event time window_time, unbounded]
+                    Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+        "#]],
     );
 }
 
@@ -181,14 +181,14 @@ fn rows_that_are_left_out_still_hold_their_session_together() {
     check(
         plan.aggregate(by_window(&["auction"]), vec![count(lit(1_i64))]).unwrap(),
         expect![[r#"
-        Sink result  [append, unbounded]
-          Project window_start, window_end, auction, count(Int64(1))  [append, unbounded]
-            WindowAggregate SESSION gap 5 s attached to the rows group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
-              Filter price@1 > 10  [append, event time ts, unbounded]
-                SessionRows SESSION gap 5 s on ts  [append, event time ts, unbounded]
-                  Filter auction@0 > 7  [append, event time ts, unbounded]
-                    Source bid columns=[auction, price, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
-    "#]],
+            Sink result  [append, unbounded]
+              Project window_start, window_end, auction, count(Int64(1))  [append, unbounded]
+                WindowAggregate SESSION gap 5 s attached to the rows group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
+                  Filter price@1 > 10  [append, event time window_time, unbounded]
+                    SessionRows SESSION gap 5 s on ts  [append, event time window_time, unbounded]
+                      Filter auction@0 > 7  [append, event time ts, unbounded]
+                        Source bid columns=[auction, price, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+        "#]],
     );
 }
 
