@@ -1,4 +1,4 @@
-//! The law, over thousands of cases.
+//! The law, over hundreds of cases, each in five cuts.
 //!
 //! `TIDEMILL_LAW_CASES` says how many (default 600), `TIDEMILL_LAW_SEED` where to begin: a failure prints the seed that
 //! brings it back.
