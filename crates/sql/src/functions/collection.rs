@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Int32Array, UInt32Array};
-use arrow::compute::{cast, take};
+use arrow::array::{Array, AsArray, Int32Array, ListArray, UInt32Array};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::{cast, interleave, take};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::exec_err;
+use datafusion::functions_nested::concat::array_prepend_udf;
 use datafusion::functions_nested::map::map_udf;
 use datafusion::functions_nested::position::array_position_udf;
 use datafusion::functions_nested::remove::array_remove_all_udf;
@@ -107,6 +109,35 @@ pub(super) static ARRAY_REMOVE: Function = Function {
     examples: &[("array_remove(split('a,b,a', ','), 'a')", "[b]"), ("array_remove(split('a', ','), 'x')", "[a]")],
     types: |args| array_and_element(args).map(|(args, result)| Types { args, result }),
     compute: |call| call.delegate(&array_remove_all_udf()),
+    ..Function::PLAIN
+};
+
+pub(super) static ARRAY_PREPEND: Function = Function {
+    names: &["array_prepend"],
+    usage: "ARRAY_PREPEND(array, element)",
+    about: "The array with an element before the others. DataFusion's order of the arguments is taken as well.",
+    examples: &[("array_prepend(split('b,c', ','), 'a')", "[a, b, c]")],
+    types: |args| array_and_element(args).map(|(args, result)| Types { args, result }),
+    compute: |call| {
+        let (lists, element) = (call.list(0)?, call.array(1)?);
+        let (mut picks, mut lengths, mut valid) = (vec![], vec![], vec![]);
+        for row in 0..call.rows {
+            let range = lists.range(row);
+            valid.push(range.is_some());
+            let (start, count) = range.unwrap_or((0, 0));
+            if range.is_some() {
+                picks.push((0, row));
+            }
+            picks.extend((0..count).map(|i| (1, start as usize + i)));
+            lengths.push(count + usize::from(range.is_some()));
+        }
+        let values = interleave(&[element.as_ref(), lists.values().as_ref()], &picks)?;
+        let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        let array = ListArray::try_new(field, offsets, values, Some(NullBuffer::from(valid)))?;
+        Ok(cast(&array, call.result_type())?)
+    },
+    otherwise: Some(array_prepend_udf),
     ..Function::PLAIN
 };
 

@@ -185,7 +185,7 @@ impl Finish<'_> {
 fn as_calls(expr: &mut Expr) {
     let span = expr.span();
     match expr {
-        Expr::Function(function) => flink_aggregate(function),
+        Expr::Function(function) => other_name(function),
         Expr::Array(array) => *expr = call("make_array", span, std::mem::take(&mut array.elem)),
         Expr::SimilarTo { negated, expr: of, pattern, escape_char: None } => {
             let Expr::Value(v) = pattern.as_ref() else { return };
@@ -203,17 +203,25 @@ fn as_calls(expr: &mut Expr) {
     }
 }
 
-/// Aggregates that DataFusion has under another name.
-fn flink_aggregate(function: &mut Function) {
+/// Functions that DataFusion has under another name.
+const OTHER_NAMES: [(&str, &str); 7] = [
+    ("APPROX_COUNT_DISTINCT", "approx_distinct"),
+    ("ENDSWITH", "ends_with"),
+    ("GROUPING_ID", "grouping"),
+    ("LISTAGG", "string_agg"),
+    ("PERCENTILE", "percentile_cont"),
+    ("STARTSWITH", "starts_with"),
+    ("VARIANCE", "var_samp"),
+];
+
+fn other_name(function: &mut Function) {
     let [ObjectNamePart::Identifier(name)] = function.name.0.as_mut_slice() else { return };
     let FunctionArguments::List(list) = &mut function.args else { return };
-    if name.value.eq_ignore_ascii_case("LISTAGG") {
-        name.value = "string_agg".into();
-        if list.args.len() == 1 {
-            list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(",", name.span))));
-        }
-    } else if name.value.eq_ignore_ascii_case("APPROX_COUNT_DISTINCT") {
-        name.value = "approx_distinct".into();
+    let known = OTHER_NAMES.iter().find(|(flink, _)| name.value.eq_ignore_ascii_case(flink));
+    let Some((flink, own)) = known else { return };
+    name.value = (*own).into();
+    if *flink == "LISTAGG" && list.args.len() == 1 {
+        list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(",", name.span))));
     }
 }
 

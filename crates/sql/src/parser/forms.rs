@@ -3,15 +3,16 @@
 //! [`prefix`] and [`infix`] are asked before sqlparser's own rules and pass (`None`) on whatever is not ours.
 
 use sqlparser::ast::{
-    CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    Map, MapEntry, ObjectName, UnaryOperator, Value,
+    BinaryOperator, CastKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments,
+    Ident, Interval, Map, MapEntry, ObjectName, UnaryOperator, Value,
 };
+use sqlparser::dialect::{Dialect as _, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::interval::{self, Unit};
-use super::{json, types};
+use super::{json, json_make, types};
 
 type Parsed<T> = Result<T, ParserError>;
 
@@ -68,17 +69,30 @@ pub fn prefix(parser: &mut Parser) -> Option<Parsed<Expr>> {
         _ if paren && ["TIMESTAMPDIFF", "TIMESTAMPADD"].iter().any(|f| value.eq_ignore_ascii_case(f)) => {
             Some(unit_first(parser))
         }
+        _ if paren && json_make::FUNCTIONS.iter().any(|f| value.eq_ignore_ascii_case(f)) => {
+            Some(json_make::function(parser))
+        }
         _ if paren && json::FUNCTIONS.iter().any(|f| value.eq_ignore_ascii_case(f)) => Some(json::function(parser)),
         _ => None,
     }
 }
 
-/// What follows `expr`, if its form is one of ours: `IS [NOT] JSON [VALUE | SCALAR | OBJECT | ARRAY]`.
+/// Whether the `n`th token from here is a bare word.
+pub fn word_at(parser: &Parser, n: usize, word: &str) -> bool {
+    matches!(&parser.peek_nth_token_ref(n).token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+}
+
+/// What follows `expr`, if its form is one of ours: `IS [NOT] JSON [VALUE | SCALAR | OBJECT | ARRAY]`,
+/// `[NOT] BETWEEN SYMMETRIC a AND b`.
 pub fn infix(parser: &mut Parser, expr: &Expr) -> Option<Parsed<Expr>> {
-    let word = |parser: &Parser, n: usize, word: &str| matches!(&parser.peek_nth_token_ref(n).token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word));
-    if !word(parser, 0, "IS") {
-        return None;
+    if !word_at(parser, 0, "IS") {
+        let negated = word_at(parser, 0, "NOT");
+        let n = usize::from(negated);
+        let symmetric = word_at(parser, n + 1, "SYMMETRIC");
+        let ours = word_at(parser, n, "BETWEEN") && (symmetric || word_at(parser, n + 1, "ASYMMETRIC"));
+        return ours.then(|| between(parser, expr, negated, symmetric));
     }
+    let word = word_at;
     let negated = word(parser, 1, "NOT");
     if !word(parser, if negated { 2 } else { 1 }, "JSON") {
         return None;
@@ -97,6 +111,29 @@ pub fn infix(parser: &mut Parser, expr: &Expr) -> Option<Parsed<Expr>> {
         true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(is_json) },
         false => is_json,
     }))
+}
+
+/// `[NOT] BETWEEN [A]SYMMETRIC a AND b`: with SYMMETRIC the bounds may stand either way round.
+fn between(parser: &mut Parser, expr: &Expr, negated: bool, symmetric: bool) -> Parsed<Expr> {
+    for _ in 0..2 + usize::from(negated) {
+        parser.advance_token();
+    }
+    let precedence = super::dialect::Dialect.prec_value(Precedence::Between);
+    let low = parser.parse_subexpr(precedence)?;
+    parser.expect_keyword(Keyword::AND)?;
+    let high = parser.parse_subexpr(precedence)?;
+    let lies = |low: &Expr, high: &Expr| Expr::Between {
+        expr: Box::new(expr.clone()),
+        negated,
+        low: Box::new(low.clone()),
+        high: Box::new(high.clone()),
+    };
+    if !symmetric {
+        return Ok(lies(&low, &high));
+    }
+    let op = if negated { BinaryOperator::And } else { BinaryOperator::Or };
+    let either = Expr::BinaryOp { left: Box::new(lies(&low, &high)), op, right: Box::new(lies(&high, &low)) };
+    Ok(Expr::Nested(Box::new(either)))
 }
 
 /// `CAST(expr AS type)`, with Flink's types. A cast to `VARCHAR(n)` cuts, one to `CHAR(n)` also fills up.

@@ -3,13 +3,14 @@
 //! The functions answer NULL (or FALSE) where there is nothing, or the text is not JSON; the clauses become `CASE`s around
 //! them.
 
+use datafusion::arrow::datatypes::DataType;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{CaseWhen, CastKind, Expr, UnaryOperator, Value};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token};
 
-use super::forms::{call, fail, text};
+use super::forms::{call, fail, text, word_at};
 use super::types;
 
 type Parsed<T> = Result<T, ParserError>;
@@ -44,15 +45,40 @@ pub(super) fn function(parser: &mut Parser) -> Parsed<Expr> {
     {
         args.push(text(wrapper, span));
     }
-    let otherwise = otherwise(parser, &function)?;
+    let mut otherwise = otherwise(parser, &function)?;
     parser.expect_token(&Token::RParen)?;
+    if is_strict(&args[1]) {
+        // A strict path that leads nowhere is an error, and not empty.
+        otherwise.on_empty.clone_from(&otherwise.on_error);
+    }
     let mut value = call(&function, span, args);
-    if let Some(data_type) = returning {
+    if function == "json_exists" {
+        // Nothing there is FALSE, and `coalesce` goes on from NULL.
+        if otherwise.on_empty.is_some() {
+            value = call("nullif", span, [value, Expr::Value(Value::Boolean(false).with_span(span))]);
+        }
+    } else if let Some(data_type) = returning {
         // A value that is not of the type is an error, and an error is NULL.
-        let data_type = types::carry(&data_type);
-        value = Expr::Cast { kind: CastKind::TryCast, expr: Box::new(value), data_type, array: false, format: None };
+        value = cast(CastKind::TryCast, value, &data_type);
+    } else {
+        // The result is a text, and so is what takes its place.
+        let as_text = |e: Expr| cast(CastKind::Cast, e, &DataType::Utf8);
+        otherwise.on_empty = otherwise.on_empty.map(as_text);
+        otherwise.on_error = otherwise.on_error.map(as_text);
     }
     Ok(guarded(value, json, otherwise, span))
+}
+
+/// Whether a path is written as a text that begins with `strict`.
+fn is_strict(path: &Expr) -> bool {
+    let Expr::Value(value) = path else { return false };
+    let Value::SingleQuotedString(path) = &value.value else { return false };
+    path.trim_start().get(..6).is_some_and(|mode| mode.eq_ignore_ascii_case("strict"))
+}
+
+fn cast(kind: CastKind, expr: Expr, data_type: &DataType) -> Expr {
+    let data_type = types::carry(data_type);
+    Expr::Cast { kind, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 /// `[WITHOUT | WITH [CONDITIONAL | UNCONDITIONAL]] [ARRAY] WRAPPER`.
@@ -138,8 +164,9 @@ fn guarded(value: Expr, json: Expr, otherwise: Otherwise, span: Span) -> Expr {
     }
 }
 
-fn word(parser: &mut Parser, word: &str) -> bool {
-    let found = matches!(&parser.peek_token_ref().token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word));
+/// Takes a bare word, if it stands here.
+pub(super) fn word(parser: &mut Parser, word: &str) -> bool {
+    let found = word_at(parser, 0, word);
     if found {
         parser.advance_token();
     }

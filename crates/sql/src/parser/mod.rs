@@ -15,6 +15,7 @@ mod headings;
 mod hints;
 pub mod interval;
 mod json;
+mod json_make;
 pub mod script;
 pub mod source;
 pub mod statement;

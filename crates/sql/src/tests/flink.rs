@@ -40,6 +40,8 @@ const QUERIES: &[&str] = &[
     "SELECT date, time, timestamp, year, day FROM (SELECT 1 AS date, 2 AS time, 3 AS timestamp, 4 AS year, 5 AS day)",
     "SELECT TO_TIMESTAMP('2024-01-01 00:00:00'), UNIX_TIMESTAMP(), FROM_UNIXTIME(0), DATE_FORMAT(bidtime, 'HH'), YEAR(bidtime), DAYOFWEEK(bidtime), TO_DATE('2024-01-01'), CEIL(bidtime TO DAY) FROM Bid",
     "SELECT JSON_VALUE(item, '$.a'), JSON_QUERY(item, '$.b'), JSON_EXISTS(item, '$.c'), item IS JSON OBJECT, REGEXP_REPLACE(item, 'a', 'b'), SUBSTRING(item FROM 2 FOR 3), TRIM(LEADING 'x' FROM item), CHAR_LENGTH(item), UPPER(item), INITCAP(item), LPAD(item, 5, ' '), SPLIT_INDEX(item, ',', 0), MD5(item), IF(price > 1, 'a', 'b'), IFNULL(item, ''), MOD(3, 2), ROUND(price, 1), POWER(2, 3), GREATEST(1, 2) FROM Bid",
+    "SELECT JSON_OBJECT('a' VALUE item, KEY 'b' VALUE JSON_ARRAY(price, 1 NULL ON NULL) ABSENT ON NULL), JSON_EXISTS(item, 'strict $.c' TRUE ON ERROR) FROM Bid WHERE price NOT BETWEEN SYMMETRIC 3 AND 1 AND STARTSWITH(item, 'x')",
+    "SELECT JSON_OBJECTAGG(KEY item VALUE price ABSENT ON NULL), JSON_ARRAYAGG(item), PERCENTILE(price, 0.5), GROUPING_ID(item) FROM Bid GROUP BY CUBE (item)",
     "SELECT DISTINCT item FROM default_catalog.default_database.Bid",
     "SELECT item, CURRENT_WATERMARK(bidtime) FROM Bid WHERE CURRENT_WATERMARK(bidtime) IS NULL OR bidtime > CURRENT_WATERMARK(bidtime)",
     "SELECT t.* FROM Bid AS t, (SELECT MAX(price) AS m FROM Bid) WHERE t.price = m",
