@@ -389,12 +389,12 @@ fn wrong() {
     "#]],
     );
     check(
-        "CREATE TABLE t (\n  a INT,\n  b TEXT\n)",
+        "CREATE TABLE t (\n  a INT,\n  b BLOB\n)",
         expect![[r#"
-        there is no type 'TEXT'; the types are BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL, STRING, VARCHAR, CHAR, BYTES, VARBINARY, BINARY, DATE, TIME, TIMESTAMP, TIMESTAMP_LTZ, ROW, ARRAY, MAP
+        there is no type 'BLOB'; the types are BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL, STRING, VARCHAR, CHAR, BYTES, VARBINARY, BINARY, DATE, TIME, TIMESTAMP, TIMESTAMP_LTZ, ROW, ARRAY, MAP
           --> line 3, column 5
           |
-        3 |   b TEXT
+        3 |   b BLOB
           |     ^^^^
     "#]],
     );

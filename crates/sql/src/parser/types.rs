@@ -114,17 +114,19 @@ impl Types<'_, '_> {
         let name = value.to_ascii_uppercase();
         let data_type = match name.as_str() {
             "BOOLEAN" | "BOOL" => DataType::Boolean,
-            "TINYINT" => DataType::Int8,
-            "SMALLINT" => DataType::Int16,
-            "INT" | "INTEGER" => DataType::Int32,
-            "BIGINT" => DataType::Int64,
-            "FLOAT" => DataType::Float32,
+            // Beside Flink's names, those of Postgres, which no other type could be meant by.
+            "TINYINT" => self.integer(DataType::Int8, DataType::UInt8),
+            "SMALLINT" | "INT2" => self.integer(DataType::Int16, DataType::UInt16),
+            "INT" | "INTEGER" | "INT4" => self.integer(DataType::Int32, DataType::UInt32),
+            "BIGINT" | "INT8" => self.integer(DataType::Int64, DataType::UInt64),
+            "FLOAT" | "REAL" | "FLOAT4" => DataType::Float32,
             "DOUBLE" => {
                 self.word("PRECISION");
                 DataType::Float64
             }
+            "FLOAT8" => DataType::Float64,
             "DECIMAL" | "DEC" | "NUMERIC" => self.decimal()?,
-            "STRING" => DataType::Utf8,
+            "STRING" | "TEXT" => DataType::Utf8,
             "VARCHAR" | "CHAR" | "CHARACTER" => {
                 let varying = self.word("VARYING") || name == "VARCHAR";
                 let length = self.number_in_parens()?;
@@ -134,7 +136,7 @@ impl Types<'_, '_> {
                 };
                 return Ok(Type { data_type: DataType::Utf8, text_length });
             }
-            "BYTES" => DataType::Binary,
+            "BYTES" | "BYTEA" => DataType::Binary,
             "BINARY" | "VARBINARY" => {
                 self.number_in_parens()?;
                 DataType::Binary
@@ -149,7 +151,7 @@ impl Types<'_, '_> {
                 let unit = self.unit()?;
                 if self.zone()? { instant(unit) } else { DataType::Timestamp(unit, None) }
             }
-            "TIMESTAMP_LTZ" => instant(self.unit()?),
+            "TIMESTAMP_LTZ" | "TIMESTAMPTZ" => instant(self.unit()?),
             "ARRAY" => {
                 self.open()?;
                 let item = self.nested("item")?;
@@ -172,6 +174,11 @@ impl Types<'_, '_> {
             _ => return fail(&token, format!("there is no type '{value}'; the types are {}", TYPE_NAMES.join(", "))),
         };
         Ok(plain(data_type))
+    }
+
+    /// A whole number, `UNSIGNED` or not.
+    fn integer(&mut self, signed: DataType, unsigned: DataType) -> DataType {
+        if self.word("UNSIGNED") { unsigned } else { signed }
     }
 
     fn decimal(&mut self) -> Result<DataType, ParserError> {
@@ -334,6 +341,10 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Int16 => "SMALLINT".into(),
         DataType::Int32 => "INT".into(),
         DataType::Int64 => "BIGINT".into(),
+        DataType::UInt8 => "TINYINT UNSIGNED".into(),
+        DataType::UInt16 => "SMALLINT UNSIGNED".into(),
+        DataType::UInt32 => "INT UNSIGNED".into(),
+        DataType::UInt64 => "BIGINT UNSIGNED".into(),
         DataType::Float32 => "FLOAT".into(),
         DataType::Float64 => "DOUBLE".into(),
         DataType::Decimal128(p, s) | DataType::Decimal256(p, s) => format!("DECIMAL({p}, {s})"),
@@ -398,11 +409,15 @@ mod tests {
         check("MAP<STRING, ARRAY<ROW<a INT, b STRING 'what b is'>>>", "MAP<STRING, ARRAY<ROW<`a` INT, `b` STRING>>>");
         check("ROW(a INT, `b c` ROW<d DATE>)", "ROW<`a` INT, `b c` ROW<`d` DATE>>");
         check("INT ARRAY", "ARRAY<INT>");
+        check("ARRAY<bigint unsigned NOT NULL>", "ARRAY<BIGINT UNSIGNED NOT NULL>");
+        check("timestamptz", "TIMESTAMP_LTZ(6)");
+        check("text", "STRING");
     }
 
     #[test]
     fn what_is_no_type() {
-        for text in ["INTERVAL DAY", "MULTISET<INT>", "ARRAY<INT>>", "ROW<>", "TEXT", "INT UNSIGNED", "TIMESTAMP(10)"] {
+        for text in ["INTERVAL DAY", "MULTISET<INT>", "ARRAY<INT>>", "ROW<>", "BLOB", "FLOAT UNSIGNED", "TIMESTAMP(10)"]
+        {
             assert_eq!(type_of_text(text), None, "{text}");
         }
     }
