@@ -7,11 +7,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::{Field, SchemaRef};
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::delta::ChangeMode;
 use crate::error::{Error, Result};
 use crate::option::OptionSpec;
 use crate::sink::Sink;
@@ -129,6 +130,11 @@ pub trait Source: Send + Sync + fmt::Debug {
         !self.bounded()
     }
 
+    /// Which changes it gives. Where this is not [`ChangeMode::Append`], pieces may carry weights.
+    fn changes(&self) -> ChangeMode {
+        ChangeMode::Append
+    }
+
     /// Its splits as known now.
     async fn splits(&self) -> Result<Splits>;
 
@@ -154,6 +160,9 @@ pub trait SplitReader: Send {
 pub struct Piece {
     /// The decoded rows: the wanted columns, in the order of [`ReadRequest::projection`]. May be empty.
     pub batch: RecordBatch,
+    /// One weight a row, never NULL and never 0; absent where all are `+1`. Only of a source whose
+    /// [`changes`](Source::changes) are more than insertions.
+    pub weights: Option<Int64Array>,
     /// The records among them that could not be decoded.
     pub rejected: Vec<RejectedRow>,
     /// Where to resume to go on after these rows.

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, Int64Builder, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, Int64Builder, RecordBatch, new_null_array};
 use arrow::compute::{concat, filter, filter_record_batch, is_not_null};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use bytes::Bytes;
@@ -84,11 +84,14 @@ impl Ingest {
 
     /// Takes in the next piece.
     pub fn take(&mut self, piece: Piece) -> Result<Taken> {
-        let Piece { batch, mut rejected, position, bytes, raw } = piece;
+        let Piece { batch, weights, mut rejected, position, bytes, raw } = piece;
         let mut bad = vec![];
         let delta = match self.event_time.clone() {
-            None => Delta::insert(conform(&self.schema, batch.columns().to_vec(), batch.num_rows())?),
-            Some(event_time) => self.take_timed(&event_time, &batch, &mut bad)?,
+            None => {
+                let batch = conform(&self.schema, batch.columns().to_vec(), batch.num_rows())?;
+                Delta { weights, ..Delta::insert(batch) }
+            }
+            Some(event_time) => self.take_timed(&event_time, &batch, weights, &mut bad)?,
         };
         rejected.extend(bad.into_iter().map(|(row, reason)| match &raw {
             Some(raw) => {
@@ -110,6 +113,7 @@ impl Ingest {
         &mut self,
         event_time: &EventTime,
         batch: &RecordBatch,
+        mut weights: Option<Int64Array>,
         bad: &mut Vec<(usize, String)>,
     ) -> Result<Delta> {
         let computed = event_time.computed.as_ref();
@@ -129,6 +133,7 @@ impl Ingest {
             let keep = is_not_null(&time)?;
             places = Some((0..time.len()).filter(|row| time.is_valid(*row)).collect::<Vec<_>>());
             (time, batch) = (filter(&time, &keep)?, filter_record_batch(&batch, &keep)?);
+            weights = weights.map(|w| filter(&w, &keep)).transpose()?.map(|w| w.as_primitive::<Int64Type>().clone());
         }
         let rows = batch.num_rows();
         let mut columns = batch.columns().to_vec();
@@ -137,16 +142,15 @@ impl Ingest {
         let times = micros(&time)?;
         let mut running = Running(self.watermark.0);
         let delta = match &event_time.watermark {
-            WatermarkExpr::Delay(delay) => Delta {
-                split_watermark: running.over(times.values(), |_, t| t.saturating_sub(*delay)),
-                ..Delta::insert(batch)
-            },
+            WatermarkExpr::Delay(delay) => {
+                Delta { split_watermark: running.over(times.values(), |_, t| t.saturating_sub(*delay)), weights, batch }
+            }
             WatermarkExpr::Expr(expr) => {
                 let mut failed = vec![];
                 let after = micros(&evaluate_each(expr, &batch, &mut failed)?)?;
                 let after = |row: usize, _| if after.is_valid(row) { after.value(row) } else { i64::MIN };
                 let split_watermark = running.over(times.values(), after);
-                let delta = Delta { split_watermark, ..Delta::insert(batch) };
+                let delta = Delta { split_watermark, weights, batch };
                 self.without(delta, failed, places, bad)?
             }
         };

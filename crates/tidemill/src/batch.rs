@@ -13,11 +13,12 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{collect, execute_stream};
 use futures::TryStreamExt;
 use tidemill_core::source::{ReadRequest, Source};
-use tidemill_core::{EpochClock, Error, Result};
+use tidemill_core::{ChangeMode, Delta, EpochClock, Error, Result};
 use tidemill_sql::catalog::StreamScan;
 use tidemill_sql::session::Planner;
 use tidemill_sql::windows::batch::batch_plan;
 
+use crate::consolidate::consolidate;
 use crate::session::Session;
 
 /// Reads all rows of the tables that the one query of `text` names, and answers it in one batch. Late rows are not late
@@ -124,15 +125,20 @@ async fn read_all(source: &dyn Source, batch_rows: usize) -> Result<Vec<RecordBa
         return Err(Error::unsupported("a table without an end has no batch answer"));
     }
     let schema = source.schema();
+    let changing = source.changes() != ChangeMode::Append;
     let request = ReadRequest { projection: (0..schema.fields().len()).collect(), batch_rows, decode_threads: 2 };
-    let mut batches = vec![];
+    let mut pieces = vec![];
     for split in source.splits().await?.splits {
         let mut reader = source.open(&split, None, &request).await?;
         while let Some(piece) = reader.next().await? {
-            batches.push(piece.batch);
+            pieces.push(Delta { weights: piece.weights, ..Delta::insert(piece.batch) });
         }
     }
-    Ok(batches)
+    // What was inserted and taken back again is not there.
+    match changing {
+        true => Ok(vec![consolidate(&schema, &pieces)?]),
+        false => Ok(pieces.into_iter().map(|p| p.batch).collect()),
+    }
 }
 
 fn failed(e: datafusion::error::DataFusionError) -> Error {

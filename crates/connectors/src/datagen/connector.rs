@@ -158,7 +158,7 @@ impl SplitReader for Reader {
         self.pace.gave(rows);
         self.next += rows as u64;
         let position = format!("row:{}", self.next).into();
-        Ok(Some(Piece { batch, rejected: vec![], position, bytes: 0, raw: None }))
+        Ok(Some(Piece { batch, weights: None, rejected: vec![], position, bytes: 0, raw: None }))
     }
 }
 

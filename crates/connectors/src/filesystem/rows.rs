@@ -52,7 +52,7 @@ impl Outlet {
         let end = row + batch.num_rows() as u64;
         let (batch, rejected, raw) = file.adapter.adapt(batch, row)?;
         let batch = self.layout.assemble(&batch, &file.constants)?;
-        let piece = Piece { batch, rejected, position: file.position(end), bytes, raw: Some(raw) };
+        let piece = Piece { batch, weights: None, rejected, position: file.position(end), bytes, raw: Some(raw) };
         Ok(self.pieces.blocking_send(piece).is_ok())
     }
 }

@@ -110,7 +110,7 @@ impl SplitReader for Reader {
         self.pace.gave(ids.len());
         self.next = next;
         let position = format!("event:{next}").into();
-        Ok(Some(Piece { batch, rejected: vec![], position, bytes: 0, raw: None }))
+        Ok(Some(Piece { batch, weights: None, rejected: vec![], position, bytes: 0, raw: None }))
     }
 }
 

@@ -82,7 +82,7 @@ fn piece(decoder: &mut dyn Decoder, layout: &Layout, block: Block) -> Result<Pie
     let Block { cut, position, input_bytes, constants } = block;
     let decoded = decoder.decode(&cut.bytes, &cut.origin)?;
     let batch = layout.assemble(&decoded.batch, &constants)?;
-    Ok(Piece { batch, rejected: decoded.rejected, position, bytes: input_bytes, raw: Some(decoded.raw) })
+    Ok(Piece { batch, weights: None, rejected: decoded.rejected, position, bytes: input_bytes, raw: Some(decoded.raw) })
 }
 
 #[async_trait]

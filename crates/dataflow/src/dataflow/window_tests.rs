@@ -89,7 +89,8 @@ fn run(kind: WindowKind, rows: &[(i64, i64)], cut: usize, workers: usize) -> (Ve
         let keys = Int64Array::from_iter_values(rows.iter().map(|(_, key)| *key));
         let batch = RecordBatch::try_new(Arc::clone(&input), vec![Arc::new(times), Arc::new(keys)]).unwrap();
         let position = Position("0".to_string().into());
-        let taken = ingest.take(Piece { batch, rejected: vec![], position, bytes: 0, raw: None }).unwrap();
+        let taken =
+            ingest.take(Piece { batch, weights: None, rejected: vec![], position, bytes: 0, raw: None }).unwrap();
         step(vec![taken.delta], taken.watermark);
     }
     step(vec![], Watermark::MAX);

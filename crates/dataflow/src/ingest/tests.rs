@@ -31,7 +31,7 @@ fn decoded(delay: i64) -> (SourceOp, SchemaRef) {
 }
 
 fn piece(batch: RecordBatch) -> Piece {
-    Piece { batch, rejected: vec![], position: Position("f:9".into()), bytes: 1, raw: None }
+    Piece { batch, weights: None, rejected: vec![], position: Position("f:9".into()), bytes: 1, raw: None }
 }
 
 fn millis(schema: &SchemaRef, times: &[Option<i64>]) -> Piece {
@@ -193,4 +193,24 @@ proptest! {
         };
         prop_assert_eq!(run(cuts), run(vec![]));
     }
+}
+
+#[test]
+fn a_rejected_row_takes_its_weight_along() {
+    let (op, schema) = decoded(0);
+    let mut ingest = Ingest::new(&op, schema.clone()).unwrap();
+    let weights = Some(Int64Array::from(vec![1, -2, 3]));
+    check(
+        &mut ingest,
+        Piece { weights, ..millis(&schema, &[Some(1), None, Some(3)]) },
+        expect![[r#"
+            +-------------------------+--------+
+            | ts                      | weight |
+            +-------------------------+--------+
+            | 1970-01-01T00:00:00.001 | 1      |
+            | 1970-01-01T00:00:00.003 | 3      |
+            +-------------------------+--------+
+            watermark 3000
+            f:9 the event time 'ts' is NULL b"{\"ts\":null}""#]],
+    );
 }

@@ -235,7 +235,7 @@ impl Lowering<'_> {
         };
         let edge = Edge {
             schema: Arc::new(Schema::new(fields)),
-            changes: ChangeMode::Append,
+            changes: changes(scan, &projection),
             event_time: event_time.as_ref().map(|t| t.column),
             bounded: scan.source.bounded(),
         };
@@ -254,6 +254,17 @@ impl Lowering<'_> {
     fn over(&self, expr: Expr, schema: &Schema) -> Result<tidemill_plan::op::Expr> {
         let schema = DFSchema::try_from(schema.clone()).map_err(planning)?;
         self.state.create_physical_expr(expr, &schema).map_err(planning)
+    }
+}
+
+/// The changes of a table, of which `projection` is read: its key is known only where all of it is read.
+fn changes(scan: &StreamScan, projection: &[usize]) -> ChangeMode {
+    match scan.source.changes() {
+        ChangeMode::Upsert(key) => {
+            let places = key.iter().map(|k| projection.iter().position(|p| p == k));
+            places.collect::<Option<_>>().map_or(ChangeMode::Retract, ChangeMode::Upsert)
+        }
+        other => other,
     }
 }
 

@@ -1,4 +1,4 @@
-//! A table of rows that are there already: bounded, in one split or several.
+//! A table of rows that are there already, in one split or several: insertions, or insertions and retractions.
 
 use std::sync::Arc;
 
@@ -6,28 +6,52 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use tidemill_core::source::{Piece, Position, ReadRequest, Source, SplitId, SplitReader, Splits};
-use tidemill_core::{Error, Result};
+use tidemill_core::{ChangeMode, Delta, Error, Result};
 
 /// Rows in memory, in the order in which they were given.
 #[derive(Debug, Clone)]
 pub struct MemoryTable {
     schema: SchemaRef,
-    splits: Vec<Arc<[RecordBatch]>>,
+    changes: ChangeMode,
+    bounded: bool,
+    splits: Vec<Arc<[Delta]>>,
 }
 
 impl MemoryTable {
     /// A table of these rows, by split. All batches have the columns of `schema`.
+    ///
+    /// # Errors
+    /// If a batch has other columns.
     pub fn try_new(schema: SchemaRef, splits: Vec<Vec<RecordBatch>>) -> Result<Self> {
-        for batch in splits.iter().flatten() {
-            if batch.schema().fields() != schema.fields() {
+        let splits = splits.into_iter().map(|s| s.into_iter().map(Delta::insert).collect()).collect();
+        Self::of_changes(schema, splits, ChangeMode::Append)
+    }
+
+    /// A table that these changes make, by split, `changes` being what they keep to.
+    ///
+    /// # Errors
+    /// If a batch has other columns, or if there are weights in a table of insertions.
+    pub fn of_changes(schema: SchemaRef, splits: Vec<Vec<Delta>>, changes: ChangeMode) -> Result<Self> {
+        for delta in splits.iter().flatten() {
+            if delta.batch.schema().fields() != schema.fields() {
                 return Err(Error::statement(format!(
                     "the rows do not have the columns of the table: {} instead of {}",
-                    batch.schema(),
+                    delta.batch.schema(),
                     schema
                 )));
             }
+            if changes == ChangeMode::Append && delta.weights.is_some() {
+                return Err(Error::statement("a table of insertions takes no weights"));
+            }
         }
-        Ok(Self { schema, splits: splits.into_iter().map(Into::into).collect() })
+        Ok(Self { schema, changes, bounded: true, splits: splits.into_iter().map(Into::into).collect() })
+    }
+
+    /// The same rows of a table that is declared to have no end: queries over it are planned to go on, and the rows end
+    /// all the same. For tests of such queries.
+    #[must_use]
+    pub fn without_end(self) -> Self {
+        Self { bounded: false, ..self }
     }
 }
 
@@ -38,7 +62,16 @@ impl Source for MemoryTable {
     }
 
     fn bounded(&self) -> bool {
-        true
+        self.bounded
+    }
+
+    /// All rows are there: nobody waits for them.
+    fn live(&self) -> bool {
+        false
+    }
+
+    fn changes(&self) -> ChangeMode {
+        self.changes.clone()
     }
 
     async fn splits(&self) -> Result<Splits> {
@@ -58,15 +91,15 @@ impl Source for MemoryTable {
                 position.0.parse().map_err(|_| Error::internal(format!("'{position}' is not a number of rows")))?
             }
         };
-        let batches = split.0.parse().ok().and_then(|i: usize| self.splits.get(i).cloned());
-        let batches = batches.ok_or_else(|| Error::internal(format!("a table in memory has no split '{split}'")))?;
-        Ok(Box::new(MemoryReader { batches, request: request.clone(), next: 0, offset: 0, skip: done, done }))
+        let deltas = split.0.parse().ok().and_then(|i: usize| self.splits.get(i).cloned());
+        let deltas = deltas.ok_or_else(|| Error::internal(format!("a table in memory has no split '{split}'")))?;
+        Ok(Box::new(MemoryReader { deltas, request: request.clone(), next: 0, offset: 0, skip: done, done }))
     }
 }
 
 /// Cuts the batches into pieces of the wanted size, without copying.
 struct MemoryReader {
-    batches: Arc<[RecordBatch]>,
+    deltas: Arc<[Delta]>,
     request: ReadRequest,
     next: usize,
     offset: usize,
@@ -77,8 +110,8 @@ struct MemoryReader {
 #[async_trait]
 impl SplitReader for MemoryReader {
     async fn next(&mut self) -> Result<Option<Piece>> {
-        while let Some(batch) = self.batches.get(self.next) {
-            let left = batch.num_rows() - self.offset;
+        while let Some(delta) = self.deltas.get(self.next) {
+            let left = delta.num_rows() - self.offset;
             let skipped = self.skip.min(left);
             self.skip -= skipped;
             self.offset += skipped;
@@ -88,12 +121,14 @@ impl SplitReader for MemoryReader {
                 self.offset = 0;
                 continue;
             }
-            let rows = batch.slice(self.offset, len).project(&self.request.projection)?;
+            let rows = delta.slice(self.offset, len);
+            let batch = rows.batch.project(&self.request.projection)?;
             self.offset += len;
             self.done += len;
-            let bytes = rows.columns().iter().map(|c| c.get_array_memory_size() as u64).sum();
+            let bytes = batch.columns().iter().map(|c| c.get_array_memory_size() as u64).sum();
             return Ok(Some(Piece {
-                batch: rows,
+                batch,
+                weights: rows.weights,
                 rejected: vec![],
                 position: self.done.to_string().into(),
                 bytes,

@@ -102,6 +102,13 @@ impl SplitReader for PushReader {
         let batch = batch.project(&self.projection)?;
         self.done += batch.num_rows();
         let bytes = batch.columns().iter().map(|c| c.get_array_memory_size() as u64).sum();
-        Ok(Some(Piece { batch, rejected: vec![], position: self.done.to_string().into(), bytes, raw: None }))
+        Ok(Some(Piece {
+            batch,
+            weights: None,
+            rejected: vec![],
+            position: self.done.to_string().into(),
+            bytes,
+            raw: None,
+        }))
     }
 }

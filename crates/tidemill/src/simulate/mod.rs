@@ -3,10 +3,11 @@
 //! The same seed gives the same run. This is how the law is tested (what a query has put out, added up, is the batch answer,
 //! for every way of cutting the input), and it runs the same engine as the real thing.
 
+mod standing;
+
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use datafusion::execution::SessionState;
 use tidemill_core::source::{Piece, ReadRequest};
 use tidemill_core::{Delta, Micros, Result, SplitId};
@@ -16,6 +17,8 @@ use tidemill_plan::op::SinkTarget;
 use crate::pipeline::Pipeline;
 use crate::run::at_end;
 use crate::run::engine::{Engine, ToRead};
+
+pub use standing::Standing;
 
 /// How a simulated run is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +71,7 @@ struct Split {
     source: usize,
     id: SplitId,
     ingest: Ingest,
-    rows: RecordBatch,
+    rows: Delta,
     next: usize,
     ended: bool,
 }
@@ -81,7 +84,7 @@ pub struct Simulation {
     batch: SessionState,
 }
 
-/// Runs `pipeline`, whose sources are bounded, to its end. Nothing is written: what sinks would get is returned.
+/// Runs `pipeline`, whose sources hold all their rows already, to its end. Nothing is written: what sinks would get is returned.
 ///
 /// # Errors
 /// What would make a real run fail.
@@ -169,11 +172,11 @@ async fn read(to_read: &ToRead) -> Result<Vec<Split>> {
     let mut splits = vec![];
     for id in to_read.source.splits().await?.splits {
         let mut reader = to_read.source.open(&id, None, &request).await?;
-        let mut batches = vec![];
+        let mut pieces = vec![];
         while let Some(piece) = reader.next().await? {
-            batches.push(piece.batch);
+            pieces.push(Delta { weights: piece.weights, ..Delta::insert(piece.batch) });
         }
-        let rows = concat_batches(&decoded, &batches)?;
+        let rows = Delta::concat(&decoded, &pieces)?;
         let ingest = Ingest::new(&to_read.op, Arc::clone(&decoded))?;
         splits.push(Split { source: to_read.index, id, ingest, rows, next: 0, ended: false });
     }
@@ -184,25 +187,27 @@ async fn read(to_read: &ToRead) -> Result<Vec<Split>> {
 fn take_some(
     engine: &mut Engine,
     split: &mut Split,
-    rows: CutRows,
+    cut: CutRows,
     random: &mut Random,
     now: Micros,
     rejected: &mut Vec<RecordBatch>,
 ) -> Result<()> {
     let left = split.rows.num_rows() - split.next;
-    let mut wanted = match rows {
+    let mut wanted = match cut {
         CutRows::All => left,
         CutRows::Exactly(rows) => rows,
         CutRows::UpTo(most) => random.below(most as u64 + 1) as usize,
     }
     .min(left);
     while wanted > 0 {
-        let len = match rows {
+        let len = match cut {
             CutRows::UpTo(_) => 1 + random.below(wanted as u64) as usize,
             _ => wanted,
         };
+        let rows = split.rows.slice(split.next, len);
         let piece = Piece {
-            batch: split.rows.slice(split.next, len),
+            batch: rows.batch,
+            weights: rows.weights,
             rejected: vec![],
             position: (split.next + len).to_string().into(),
             bytes: 0,
@@ -214,7 +219,7 @@ fn take_some(
         rejected.extend(engine.rows(split.source, &split.id, taken, now)?);
     }
     // The end may come with the last rows, or some epochs after them.
-    let at_once = !matches!(rows, CutRows::UpTo(_));
+    let at_once = !matches!(cut, CutRows::UpTo(_));
     if split.next == split.rows.num_rows() && !split.ended && (at_once || random.below(2) == 0) {
         split.ended = true;
         engine.split_ended(split.source, &split.id, now)?;
