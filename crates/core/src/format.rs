@@ -25,6 +25,12 @@ pub trait Format: Send + Sync + fmt::Debug {
     /// Its options, with their prefix: `json.ignore-parse-errors`.
     fn options(&self) -> &'static [OptionSpec];
 
+    /// Whether the fields of a `ROW` column are found by their names, so that a schema with fewer of them reads the same
+    /// records.
+    fn finds_fields_by_name(&self) -> bool {
+        false
+    }
+
     /// A decoder of the columns `projection` (indices into `schema`, ascending). A thread that decodes has one of its own.
     fn decoder(&self, schema: &SchemaRef, projection: &[usize], options: &OptionValues) -> Result<Box<dyn Decoder>>;
 

@@ -135,6 +135,12 @@ pub trait Source: Send + Sync + fmt::Debug {
         ChangeMode::Append
     }
 
+    /// The same source with fewer fields in its `ROW` columns: those of `schema`, which has the same columns otherwise. It
+    /// then decodes the others no more. `None` where it reads rows as a whole.
+    fn narrowed(&self, _schema: SchemaRef) -> Option<Arc<dyn Source>> {
+        None
+    }
+
     /// Its splits as known now.
     async fn splits(&self) -> Result<Splits>;
 

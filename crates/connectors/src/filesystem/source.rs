@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use tidemill_core::source::{Position, ReadRequest, Source, SplitId, SplitReader, Splits};
 use tidemill_core::table::TableSpec;
@@ -28,6 +28,7 @@ use crate::records::pipe::Pipe;
 /// Files to read rows from.
 #[derive(Debug)]
 pub(crate) struct FileSource {
+    table: TableSpec,
     options: FileOptions,
     location: Location,
     columns: Arc<FileColumns>,
@@ -63,7 +64,7 @@ impl FileSource {
     /// The same, at a location that is given.
     pub(crate) fn at(table: &TableSpec, options: FileOptions, location: Location) -> Result<Self> {
         let columns = Arc::new(FileColumns::new(table, &options.default_partition)?);
-        Ok(Self { options, location, columns, file_splits: FileSplits::default() })
+        Ok(Self { table: table.clone(), options, location, columns, file_splits: FileSplits::default() })
     }
 
     /// The files of a bounded split from `from` on, each with where to begin in it.
@@ -93,6 +94,15 @@ impl Source for FileSource {
 
     fn bounded(&self) -> bool {
         self.options.monitor.is_none()
+    }
+
+    fn narrowed(&self, schema: SchemaRef) -> Option<Arc<dyn Source>> {
+        let FileFormat::Records(format) = self.options.format else { return None };
+        let physical = self.table.schema.as_ref()?.fields().len();
+        let schema = Arc::new(Schema::new(schema.fields().get(..physical)?.to_vec()));
+        let table = TableSpec { schema: Some(schema), ..self.table.clone() };
+        let narrow = Self::at(&table, self.options.clone(), self.location.clone()).ok()?;
+        format.finds_fields_by_name().then(|| Arc::new(narrow) as _)
     }
 
     async fn splits(&self) -> Result<Splits> {

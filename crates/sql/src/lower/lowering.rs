@@ -12,6 +12,7 @@ use tidemill_plan::{NodeId, StreamPlan};
 
 use super::bounded::{is_bounded, unbounded_tables};
 use super::emission::Emission;
+use super::fields;
 use super::refusal::{Lower, NoForm, Refusal, no_form, over_changes};
 use super::relation::Relation;
 use super::sink;
@@ -124,7 +125,10 @@ impl<'a> Lowering<'a> {
     /// Lowers all queries into one dataflow, with its sinks in the order of the queries; and what should be said before it
     /// starts, a sentence each. An error names what cannot be run, and its query's place.
     pub fn finish(mut self) -> Result<(StreamPlan, Vec<String>)> {
-        let queries = std::mem::take(&mut self.queries);
+        let mut queries = std::mem::take(&mut self.queries);
+        let mut plans: Vec<LogicalPlan> = queries.iter().map(|query| query.plan.clone()).collect();
+        fields::leave_out_unread(&mut plans)?;
+        queries.iter_mut().zip(plans).for_each(|(query, plan)| query.plan = plan);
         for query in &queries {
             self.sources.want(&query.plan)?;
         }

@@ -19,6 +19,7 @@ mod at_end;
 mod bounded;
 mod emission;
 mod express;
+mod fields;
 mod filter;
 mod keys;
 pub(crate) mod lateral;

@@ -255,3 +255,31 @@ async fn an_object_of_a_store_is_read_in_ranges() {
     assert_eq!(numbers(&pieces), (0..9).collect::<Vec<_>>());
     assert_eq!(pieces[0].position.to_string(), format!("memory:///x/a.json:{}", lines(0..5).len()));
 }
+
+#[tokio::test]
+async fn a_row_column_with_fewer_fields_is_decoded_without_the_others() {
+    let row = |fields: Vec<Field>| Field::new("r", DataType::Struct(fields.into()), true);
+    let dir = directory(&[(
+        "a.json",
+        b"{\"n\":1,\"r\":{\"a\":1,\"b\":\"x\",\"c\":2}}\n{\"n\":2}\n{\"r\":{\"c\":3},\"n\":3}\n",
+    )]);
+    let whole = vec![int("n"), row(vec![int("a"), text("b"), int("c")])];
+    let narrow = Arc::new(Schema::new(vec![int("n"), row(vec![int("c")])]));
+    let source = |format| Filesystem.source(&table(dir.path(), whole.clone(), &[("format", format)])).unwrap();
+    let source_of_json = source("json").narrowed(narrow.clone()).expect("JSON finds fields by name");
+    assert_eq!(source_of_json.schema(), narrow);
+    let request = ReadRequest { projection: vec![0, 1], batch_rows: 100, decode_threads: 1 };
+    let split = source_of_json.splits().await.unwrap().splits.remove(0);
+    let mut reader = source_of_json.open(&split, None, &request).await.unwrap();
+    let piece = reader.next().await.unwrap().unwrap();
+    expect![[r#"
+        +---+--------+
+        | n | r      |
+        +---+--------+
+        | 1 | {c: 2} |
+        | 2 |        |
+        | 3 | {c: 3} |
+        +---+--------+"#]]
+    .assert_eq(&show(&piece.batch));
+    assert!(source("parquet").narrowed(narrow).is_none(), "other formats read rows as a whole");
+}

@@ -89,6 +89,10 @@ impl Format for Json {
          a missing one is NULL, an unknown one is skipped, and of one that is there twice the last counts."
     }
 
+    fn finds_fields_by_name(&self) -> bool {
+        true
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         &[
             IGNORE_PARSE_ERRORS,

@@ -39,6 +39,10 @@ impl Source for Planned {
         self.bounded
     }
 
+    fn narrowed(&self, schema: SchemaRef) -> Option<Arc<dyn Source>> {
+        Some(Arc::new(Self { schema, bounded: self.bounded }))
+    }
+
     async fn splits(&self) -> Result<Splits> {
         Err(Error::internal("not read"))
     }

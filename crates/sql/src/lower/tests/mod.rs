@@ -2,6 +2,7 @@
 
 mod batch_parts;
 mod emissions;
+mod fields;
 pub(crate) mod fixture;
 mod groupings;
 mod refusals;
