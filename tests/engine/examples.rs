@@ -11,12 +11,13 @@ fn root() -> PathBuf {
 }
 
 /// The text of an example; its paths are relative to the project's folder.
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     let text = std::fs::read_to_string(root().join("sql-examples").join(name)).expect("the example is there");
     let root = root();
     let data = root.join("sql-examples/data");
     let target = root.join("target");
     text.replace("'sql-examples/data", &format!("'{}", data.display()))
+        .replace("'sql-examples/nexmark", &format!("'{}", root.join("sql-examples/nexmark").display()))
         .replace("'target/", &format!("'{}/", target.display()))
 }
 

@@ -41,16 +41,17 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a file of statements until its sources end, or until Ctrl-C
+    /// Run files of statements, one after the other, until their sources end, or until Ctrl-C
     Run(Run),
 }
 
 #[derive(Debug, clap::Args, Default)]
 pub(crate) struct Run {
-    /// The file of SQL statements
-    pub file: String,
+    /// The files of SQL statements: what one defines, those after it see
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
 
-    /// The value of ${NAME} in the file
+    /// The value of ${NAME} in the files; ${NAME:-value} has one without it
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub var: Vec<String>,
 

@@ -13,7 +13,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use tidemill::{Error, Result};
+use tidemill::{Error, Result, Session};
 
 use args::{Args, Command};
 
@@ -48,32 +48,40 @@ impl From<Error> for Failure {
 fn dispatch(args: &Args, runtime: &tokio::runtime::Runtime) -> Result<(), Failure> {
     match &args.command {
         Some(Command::Run(run)) => {
-            let text = read_file(&run.file)?;
-            script(args, runtime, &text, run)
+            let session = args.session(run)?;
+            for file in &run.files {
+                script(args, runtime, &session, &read_file(file)?, run)?;
+            }
+            Ok(())
         }
         None => match (&args.execute, std::io::stdin().is_terminal()) {
-            (Some(text), _) => script(args, runtime, text, &args.as_run()),
+            (Some(text), _) => script(args, runtime, &args.session(&args.as_run())?, text, &args.as_run()),
             (None, true) => Ok(repl::run(args, runtime)?),
             (None, false) => {
                 let mut text = String::new();
                 std::io::stdin()
                     .read_to_string(&mut text)
                     .map_err(|e| Error::external("standard input cannot be read as text").caused_by(e))?;
-                script(args, runtime, &text, &args.as_run())
+                script(args, runtime, &args.session(&args.as_run())?, &text, &args.as_run())
             }
         },
     }
 }
 
-fn script(args: &Args, runtime: &tokio::runtime::Runtime, text: &str, run: &args::Run) -> Result<(), Failure> {
+fn script(
+    args: &Args,
+    runtime: &tokio::runtime::Runtime,
+    session: &Session,
+    text: &str,
+    run: &args::Run,
+) -> Result<(), Failure> {
     let variables = run.variables()?;
     let with_text = |text: &str| {
         let text = text.to_string();
         move |error| Failure { error, text }
     };
     let text = tidemill::sql::parser::substitute(text, &variables).map_err(with_text(text))?;
-    let session = args.session(run)?;
-    runtime.block_on(run::run(&session, &text, args, run)).map_err(with_text(&text))
+    runtime.block_on(run::run(session, &text, args, run)).map_err(with_text(&text))
 }
 
 fn read_file(path: &str) -> Result<String> {

@@ -83,6 +83,9 @@ pub async fn prepare_with(
     let plan = batch_plan(&query.plan, &tables)?;
     let mut state = planner.state().clone();
     let options = state.config_mut().options_mut();
+    // The plan has been optimised already; a second run of the rule that takes fields out of rows trips over what the first
+    // one did, and is not needed.
+    options.optimizer.skip_failed_rules = true;
     options.execution.target_partitions = threads.max(1);
     options.execution.batch_size = ConfigNonZeroUsize::try_new(batch_rows).map_err(failed)?;
     Ok((state, plan))

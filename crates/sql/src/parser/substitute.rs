@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tidemill_core::{Error, Result, Span};
 
-/// Puts the values of variables in the place of `${NAME}`. An unknown name is an error; `$${` stands for `${` itself.
+/// Puts the values of variables in the place of `${NAME}`. An unknown name is an error, but for `${NAME:-value}`, which brings
+/// its own value with it; `$${` stands for `${` itself.
 pub fn substitute(text: &str, variables: &BTreeMap<String, String>) -> Result<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -21,17 +22,21 @@ pub fn substitute(text: &str, variables: &BTreeMap<String, String>) -> Result<St
             let column = before.rsplit('\n').next().unwrap_or("").chars().count() as u64 + 1;
             Span::new(line, column, len as u64)
         };
-        let name = rest[at + 2..].split_once('}').map(|(name, _)| name);
-        let Some(name) = name.filter(|n| !n.contains('\n')) else {
+        let inside = rest[at + 2..].split_once('}').map(|(inside, _)| inside);
+        let Some(inside) = inside.filter(|n| !n.contains('\n')) else {
             return Err(Error::statement("'${' has no '}'").at(span(2)));
         };
-        let Some(value) = variables.get(name) else {
+        let (name, default) = match inside.split_once(":-") {
+            Some((name, default)) => (name, Some(default)),
+            None => (inside, None),
+        };
+        let Some(value) = variables.get(name).map(String::as_str).or(default) else {
             return Err(Error::statement(format!("there is no variable '{name}'"))
                 .with_nearest(name, variables.keys().map(String::as_str))
                 .at(span(name.chars().count() + 3)));
         };
         out.push_str(value);
-        rest = &rest[at + 2 + name.len() + 1..];
+        rest = &rest[at + 2 + inside.len() + 1..];
     }
     out.push_str(rest);
     Ok(out)
@@ -47,6 +52,7 @@ mod tests {
         let check = |text: &str| substitute(text, &variables);
         assert_eq!(check("'${DIR}/a' LIMIT ${N}").unwrap(), "'/data/a' LIMIT 3");
         assert_eq!(check("$5 and $${DIR}").unwrap(), "$5 and ${DIR}");
+        assert_eq!(check("${N:-5} ${M:-5} ${NOTHING:-}!").unwrap(), "3 5 !");
         let e = check("SELECT\n  ${DRI}").unwrap_err();
         assert_eq!(e.span(), Some(Span::new(2, 3, 6)));
         assert_eq!(e.hint(), Some("Did you mean 'DIR'? Known: DIR, N."));

@@ -1,0 +1,44 @@
+-- Nexmark q10. Log to files: every bid, in a directory for each day and minute.
+--
+-- Shows partitioned files that roll and appear whole.
+
+CREATE TABLE IF NOT EXISTS nexmark (
+  event_type INT,
+  person ROW<id BIGINT, name STRING, emailAddress STRING, creditCard STRING, city STRING, state STRING,
+             dateTime TIMESTAMP(3), extra STRING>,
+  auction ROW<id BIGINT, itemName STRING, description STRING, initialBid BIGINT, reserve BIGINT,
+              dateTime TIMESTAMP(3), expires TIMESTAMP(3), seller BIGINT, category BIGINT, extra STRING>,
+  bid ROW<auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING,
+          dateTime TIMESTAMP(3), extra STRING>,
+  dateTime AS CASE WHEN event_type = 0 THEN person.dateTime
+                   WHEN event_type = 1 THEN auction.dateTime
+                   ELSE bid.dateTime END,
+  WATERMARK FOR dateTime AS dateTime - INTERVAL '4' SECOND
+) WITH (
+  'connector' = 'nexmark',
+  'events.num' = '${EVENTS:-1000000}',
+  'first-event.rate' = '${RATE:-10000}'
+);
+
+CREATE VIEW bid AS
+SELECT bid.auction, bid.bidder, bid.price, bid.channel, bid.url, dateTime, bid.extra
+FROM nexmark WHERE event_type = 2;
+
+CREATE TABLE results (
+  auction BIGINT,
+  bidder BIGINT,
+  price BIGINT,
+  dateTime TIMESTAMP(3),
+  extra STRING,
+  dt STRING,
+  hm STRING
+) PARTITIONED BY (dt, hm) WITH (
+  'connector' = 'filesystem',
+  'path' = '${DIR:-target/nexmark/q10}',
+  'format' = 'csv',
+  'sink.rolling-policy.rollover-interval' = '1 min'
+);
+
+INSERT INTO results
+SELECT auction, bidder, price, dateTime, extra, DATE_FORMAT(dateTime, 'yyyy-MM-dd'), DATE_FORMAT(dateTime, 'HH:mm')
+FROM bid;
