@@ -4,6 +4,10 @@
 //! nothing and waits for nothing; merging the watermarks of several splits is done in
 //! [`split_watermarks`](crate::split_watermarks).
 
+mod order;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, Int64Builder, RecordBatch, new_null_array};
@@ -139,6 +143,12 @@ impl Ingest {
         let mut columns = batch.columns().to_vec();
         columns.extend(computed.map(|_| Arc::clone(&time)));
         let batch = conform(&self.schema, columns, rows)?;
+        if let WatermarkExpr::Delay(delay) = &event_time.watermark
+            && let Some(watermark) = order::watermark_after(&time, *delay, self.watermark)
+        {
+            self.watermark = watermark;
+            return Ok(Delta { weights, ..Delta::insert(batch) });
+        }
         let times = micros(&time)?;
         let mut running = Running(self.watermark.0);
         let delta = match &event_time.watermark {
@@ -249,6 +259,3 @@ fn row_as_json(batch: &RecordBatch, row: usize) -> Bytes {
     }
     text.into()
 }
-
-#[cfg(test)]
-mod tests;
