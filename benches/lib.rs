@@ -1,10 +1,13 @@
 //! What the benches share: bids in memory, and the two sides of a comparison, run in turn in one process.
 //!
 //! Machines are shared and noisy: only ratios within one run are worth quoting. Each side runs several times, in turn, and
-//! the ratio is of their medians. Each measurement ends in a line `ratio <name> <value>`.
+//! the ratio is of the best run of each, since noise only ever adds. Beside it stands the same of processor time, which other
+//! work on the machine disturbs less. Each measurement ends in a line `ratio <name> <value>`.
+//!
+//! Words on the command line choose measurements: `cargo bench --bench windows -- tumble session`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampMillisecondArray};
 use arrow::datatypes::TimestampMillisecondType;
@@ -13,14 +16,45 @@ use tidemill::simulate::{Cut, CutRows, Random, Simulation};
 use tidemill::{EventTime, Session, batch};
 use tokio::runtime::Runtime;
 
+pub mod checksum;
+pub mod cost;
+#[path = "nexmark_run.rs"]
+pub mod nexmark;
+
+use cost::Cost;
+
 /// Rows of an epoch, and of a batch in memory.
 pub const EPOCH_ROWS: usize = 8_192;
 /// How often each side runs.
-const RUNS: usize = 5;
+const RUNS: usize = 7;
 
 /// How many rows a bench takes: `TIDEMILL_BENCH_ROWS`, or its default.
 pub fn rows(default: usize) -> usize {
-    std::env::var("TIDEMILL_BENCH_ROWS").ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+    number("TIDEMILL_BENCH_ROWS", default)
+}
+
+/// A number from the environment, or its default.
+pub fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
+
+/// Numbers with commas between them from the environment, or their default.
+pub fn numbers(name: &str, default: &[usize]) -> Vec<usize> {
+    let given = std::env::var(name).unwrap_or_default();
+    let given: Vec<usize> = given.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    if given.is_empty() { default.to_vec() } else { given }
+}
+
+/// Whether the command line asks for the measurement `name`: it names a part of it, or nothing at all.
+pub fn wanted(name: &str) -> bool {
+    let mut words = std::env::args().skip(1).filter(|a| !a.starts_with('-')).peekable();
+    words.peek().is_none() || words.any(|word| name.contains(&word))
+}
+
+/// As [`wanted`], where `q1` is not a part of `q11`.
+pub fn wanted_query(name: &str) -> bool {
+    let mut words = std::env::args().skip(1).filter(|a| !a.starts_with('-')).peekable();
+    words.peek().is_none() || words.any(|word| name == word)
 }
 
 /// Nexmark bids in batches of an epoch's size: `auction`, `bidder`, `price`, `channel`, `ts`.
@@ -87,91 +121,106 @@ impl Comparison {
         script.unwrap_or_else(|e| panic!("{}", e.render(query))).pipeline.expect("a query")
     }
 
-    /// Time of the engine over all rows; how many rows it put out, and in how many epochs.
-    fn engine(&self, query: &str, workers: usize, epoch_rows: usize) -> (Duration, usize, usize) {
+    /// Cost of the engine over all rows; how many rows it put out, and in how many epochs.
+    fn engine(&self, query: &str, workers: usize, epoch_rows: usize) -> (Cost, usize, usize) {
         let cut = Cut { seed: 0, workers, rows: CutRows::Exactly(epoch_rows), start: 0 };
         let pipeline = self.pipeline(query);
         self.runtime.block_on(async {
             let simulation = Simulation::prepare(&pipeline, cut).await.expect("rows in memory");
             let mut out = 0;
-            let started = Instant::now();
+            let started = Cost::so_far();
             let done = simulation.run(|_, delta| out += delta.num_rows()).await.expect("a run to the end");
-            (started.elapsed(), out, done.epochs)
+            (started.until_now(), out, done.epochs)
         })
     }
 
-    /// Time of DataFusion over all rows at once, and how many rows it put out.
-    fn batch(&self, query: &str, threads: usize) -> (Duration, usize) {
+    /// Cost of DataFusion over all rows at once, and how many rows it put out.
+    fn batch(&self, query: &str, threads: usize) -> (Cost, usize) {
         self.runtime.block_on(async {
             let (state, plan) =
                 batch::prepare_with(&self.session, query, threads, EPOCH_ROWS).await.expect("a batch plan");
-            let started = Instant::now();
+            let started = Cost::so_far();
             let out = batch::run_counting(&state, &plan).await.expect("a batch answer");
-            (started.elapsed(), out)
+            (started.until_now(), out)
         })
     }
 
     /// The engine against DataFusion: above 1 the engine is faster.
     pub fn ratio(&self, name: &str, workers: usize, query: &str) {
-        let (mut engine, mut batch) = (vec![], vec![]);
-        for _ in 0..RUNS {
-            let (time, ours, _) = self.engine(query, workers, EPOCH_ROWS);
-            engine.push(time);
-            let (time, theirs) = self.batch(query, workers);
-            batch.push(time);
-            assert_eq!(ours, theirs, "{name}: the engine and the batch put out as many rows");
-        }
-        let (engine, batch) = (median(engine), median(batch));
-        println!(
-            "{name}_{workers}w: engine {:.1} ns/row, batch {:.1} ns/row",
-            self.per_row(engine),
-            self.per_row(batch)
-        );
-        println!("ratio {name}_{workers}w {:.2}", batch.as_secs_f64() / engine.as_secs_f64());
+        let name = format!("{name}_{workers}w");
+        self.compare(&name, ["engine", "batch"], |first| {
+            let (cost, rows) = if first {
+                let (cost, rows, _) = self.engine(query, workers, EPOCH_ROWS);
+                (cost, rows)
+            } else {
+                self.batch(query, workers)
+            };
+            (cost, Some(rows))
+        });
     }
 
-    /// The engine on one query against the engine on another: above 1 the second is slower.
+    /// The engine on one query against the engine on another: above 1 the second is faster.
     pub fn engine_ratio(&self, name: &str, workers: usize, first: &str, second: &str) {
-        let (mut a, mut b) = (vec![], vec![]);
-        for _ in 0..RUNS {
-            a.push(self.engine(first, workers, EPOCH_ROWS).0);
-            b.push(self.engine(second, workers, EPOCH_ROWS).0);
-        }
-        let (a, b) = (median(a), median(b));
-        println!("{name}: {:.1} ns/row, {:.1} ns/row", self.per_row(a), self.per_row(b));
-        println!("ratio {name} {:.2}", a.as_secs_f64() / b.as_secs_f64());
+        self.compare(name, ["first", "second"], |is_first| {
+            let query = if is_first { first } else { second };
+            (self.engine(query, workers, EPOCH_ROWS).0, None)
+        });
     }
 
     /// Two workers against one: above 1 two are faster.
     pub fn workers_ratio(&self, name: &str, query: &str) {
-        let (mut one, mut two) = (vec![], vec![]);
-        for _ in 0..RUNS {
-            one.push(self.engine(query, 1, EPOCH_ROWS).0);
-            two.push(self.engine(query, 2, EPOCH_ROWS).0);
+        self.compare(name, ["two workers", "one worker"], |two| {
+            let (cost, rows, _) = self.engine(query, if two { 2 } else { 1 }, EPOCH_ROWS);
+            (cost, Some(rows))
+        });
+    }
+
+    /// Runs two sides in turn, and prints the ratio of the second to the first. Both put out as many rows, where they say.
+    fn compare(&self, name: &str, sides: [&str; 2], run: impl Fn(bool) -> (Cost, Option<usize>)) {
+        if !wanted(name) {
+            return;
         }
-        let (one, two) = (median(one), median(two));
-        println!("{name}: {:.1} ns/row, {:.1} ns/row", self.per_row(one), self.per_row(two));
-        println!("ratio {name} {:.2}", one.as_secs_f64() / two.as_secs_f64());
+        let (mut first, mut second) = (Cost::MAX, Cost::MAX);
+        for _ in 0..RUNS {
+            let (cost, rows) = run(true);
+            first = first.best(cost);
+            let (cost, others) = run(false);
+            second = second.best(cost);
+            assert_eq!(rows, others, "{name}: both sides put out as many rows");
+        }
+        let [a, b] = [first, second].map(|cost| {
+            let ns = |time: Duration| time.as_secs_f64() * 1e9 / self.rows as f64;
+            format!("{:.1} ns/row (processor {:.1})", ns(cost.wall), ns(cost.processor))
+        });
+        println!("{name}: {} {a}, {} {b}", sides[0], sides[1]);
+        println!("processor_ratio {name} {:.2}", second.processor.as_secs_f64() / first.processor.as_secs_f64());
+        println!("ratio {name} {:.2}", second.wall.as_secs_f64() / first.wall.as_secs_f64());
     }
 
     /// What an epoch of `epoch_rows` rows costs.
     pub fn micros_per_epoch(&self, name: &str, query: &str, epoch_rows: usize) {
-        let mut times = vec![];
-        for _ in 0..RUNS {
-            let (time, _, epochs) = self.engine(query, 1, epoch_rows);
-            times.push(time / u32::try_from(epochs).expect("fewer epochs than that"));
+        let name = format!("{name}_micros");
+        if !wanted(&name) {
+            return;
         }
-        println!("ratio {name}_micros {:.2}", median(times).as_secs_f64() * 1e6);
+        let mut best = Duration::MAX;
+        for _ in 0..RUNS {
+            let (cost, _, epochs) = self.engine(query, 1, epoch_rows);
+            best = best.min(cost.wall / u32::try_from(epochs).expect("fewer epochs than that"));
+        }
+        println!("ratio {name} {:.2}", best.as_secs_f64() * 1e6);
     }
 
     /// Peak memory over ten times as many generated rows, against the rows themselves: flat when windows are let go.
     pub fn memory(&self, name: &str, rows: usize) {
+        if !wanted(name) {
+            return;
+        }
         let run = |rows: usize| {
             let session = Session::new();
             let text = format!(
-                "CREATE TABLE bid (auction BIGINT, price BIGINT, ts AS `dateTime`, `dateTime` TIMESTAMP(3), \
-                 WATERMARK FOR `dateTime` AS `dateTime`) \
-                 WITH ('connector' = 'nexmark', 'table' = 'bid', 'event.num' = '{rows}'); \
+                "CREATE TABLE bid (auction BIGINT, `dateTime` TIMESTAMP(3), WATERMARK FOR `dateTime` AS `dateTime`) \
+                 WITH ('connector' = 'nexmark', 'table' = 'bid', 'events.num' = '{rows}'); \
                  CREATE TABLE nowhere (n BIGINT) WITH ('connector' = 'blackhole'); \
                  INSERT INTO nowhere SELECT COUNT(*) FROM \
                  TABLE(TUMBLE(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '10' SECOND)) \
@@ -185,15 +234,6 @@ impl Comparison {
         println!("{name}: {small} kB after {} events, {large} kB after {rows}", rows / 10);
         println!("ratio {name}_growth {:.2}", large as f64 / small as f64);
     }
-
-    fn per_row(&self, time: Duration) -> f64 {
-        time.as_secs_f64() * 1e9 / self.rows as f64
-    }
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 /// The most memory the process has had, in kB.

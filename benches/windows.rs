@@ -52,13 +52,10 @@ fn main() {
         )
     };
     bench.define("CREATE VIEW buckets AS SELECT auction % 100 AS bucket, ts FROM bid");
-    bench.engine_ratio(
-        "disorder_4s_over_in_order",
-        1,
-        &tumble.replace("{t}", "bid"),
-        &tumble.replace("{t}", "bid_disorder"),
-    );
-    bench.engine_ratio("hop_10s_by_2s_over_1h_by_1s", 1, &hop(2, 10), &hop(1, 3_600));
-    bench.workers_ratio("tumble_two_workers_over_one", &tumble.replace("{t}", "bid"));
+    // Above the target where the first, which has more to do, costs little more than the second.
+    let (in_order, disorder) = (tumble.replace("{t}", "bid"), tumble.replace("{t}", "bid_disorder"));
+    bench.engine_ratio("disorder_4s_to_in_order", 1, &disorder, &in_order);
+    bench.engine_ratio("hop_1h_by_1s_to_10s_by_2s", 1, &hop(1, 3_600), &hop(2, 10));
+    bench.workers_ratio("tumble_two_workers_over_one", &in_order);
     bench.workers_ratio("hop_two_workers_over_one", &hop(2, 10));
 }

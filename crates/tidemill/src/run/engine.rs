@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use tidemill_core::source::Source as TableSource;
 use tidemill_core::{Delta, Error, Micros, Result, SplitId, Watermark};
+use tidemill_dataflow::StateSize;
 use tidemill_dataflow::dataflow::{Config, Dataflow, EpochInput, SourceFeed};
 use tidemill_dataflow::ingest::Taken;
 use tidemill_dataflow::split_watermarks::{Activity, SplitWatermarks};
@@ -309,6 +310,16 @@ impl Engine {
         format!("{} #{}", self.plan.node(node).op.name(), node.0)
     }
 
+    /// What each operator that keeps something keeps now.
+    pub(crate) fn state(&self) -> Vec<(String, StateSize)> {
+        self.states().map(|(node, size)| (self.operator_name(node), size)).collect()
+    }
+
+    fn states(&self) -> impl Iterator<Item = (NodeId, StateSize)> {
+        let keeps = |node: &NodeId| state_of(&self.plan, self.plan.node(*node)) != StateBound::None;
+        self.dataflow.state().into_iter().filter(move |(node, _)| keeps(node))
+    }
+
     /// Who holds time back now.
     pub(crate) fn report(&self) -> WatermarkReport {
         let mut report = WatermarkReport::default();
@@ -327,10 +338,7 @@ impl Engine {
                 splits: splits.collect(),
             });
         }
-        for (node, size) in self.dataflow.state() {
-            if state_of(&self.plan, self.plan.node(node)) == StateBound::None {
-                continue;
-            }
+        for (node, size) in self.states() {
             report.operators.push(OperatorReport {
                 name: self.operator_name(node),
                 watermark: self.dataflow.input_watermark(node),

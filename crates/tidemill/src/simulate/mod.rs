@@ -11,6 +11,7 @@ use arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
 use tidemill_core::source::{Piece, ReadRequest};
 use tidemill_core::{Delta, Micros, Result, SplitId};
+use tidemill_dataflow::StateSize;
 use tidemill_dataflow::ingest::Ingest;
 use tidemill_plan::op::SinkTarget;
 
@@ -64,6 +65,8 @@ pub struct Simulated {
     pub rejected: Vec<RecordBatch>,
     /// How many epochs there were.
     pub epochs: usize,
+    /// By operator: the most that it kept at the end of an epoch, if that was [watched](Simulation::watching_state).
+    pub most_state: Vec<(String, StateSize)>,
 }
 
 /// A split whose rows are all there.
@@ -82,6 +85,7 @@ pub struct Simulation {
     splits: Vec<Split>,
     cut: Cut,
     batch: SessionState,
+    watch_state: bool,
 }
 
 /// Runs `pipeline`, whose sources hold all their rows already, to its end. Nothing is written: what sinks would get is returned.
@@ -132,7 +136,13 @@ impl Simulation {
             }
             engine.complete(to_read.index)?;
         }
-        Ok(Self { engine, splits, cut, batch: pipeline.options.batch.clone() })
+        Ok(Self { engine, splits, cut, batch: pipeline.options.batch.clone(), watch_state: false })
+    }
+
+    /// Looks after each epoch how much the operators keep, which costs time.
+    #[must_use]
+    pub fn watching_state(self) -> Self {
+        Self { watch_state: true, ..self }
     }
 
     /// Runs to the end. `changes` is handed what each sink would get, with the sink's number in the plan.
@@ -158,9 +168,25 @@ impl Simulation {
                 let rows = at_end::answer(self.batch.clone(), question.at_end, question.inputs).await?;
                 self.engine.answered(question.node, rows);
             }
+            if self.watch_state {
+                note_most(&mut out.most_state, self.engine.state());
+            }
             if self.engine.ended() {
                 return Ok(out);
             }
+        }
+    }
+}
+
+/// Keeps the larger state of each operator.
+fn note_most(most: &mut Vec<(String, StateSize)>, now: Vec<(String, StateSize)>) {
+    if most.is_empty() {
+        *most = now;
+        return;
+    }
+    for ((_, most), (_, now)) in most.iter_mut().zip(now) {
+        if now.bytes > most.bytes {
+            *most = now;
         }
     }
 }
