@@ -95,6 +95,7 @@ fn needs_every_epoch(op: &StreamOp) -> bool {
     match op {
         StreamOp::ProcessingTime => true,
         StreamOp::UpdatingAggregate(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
+        StreamOp::TopN(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
         _ => false,
     }
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::graph::{Node, NodeId, StreamPlan};
 use crate::op::{
-    AggregateCall, Emit, GroupBy, RowWindow, SinkTarget, SourceInput, SourceOp, StreamOp, UpdatingAggregateOp,
-    WatermarkExpr, WindowAggregateOp,
+    AggregateCall, Emit, GroupBy, RowWindow, SinkTarget, SortKey, SourceInput, SourceOp, StreamOp, TopNOp,
+    UpdatingAggregateOp, WatermarkExpr, WindowAggregateOp,
 };
 use crate::state::state_of;
 use crate::window::{Length, Window, Zone};
@@ -103,6 +103,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
         StreamOp::SessionRows(op) => window(plan, node, &op.window),
         StreamOp::WindowAggregate(op) => window_aggregate(plan, node, op),
         StreamOp::UpdatingAggregate(op) => updating_aggregate(op),
+        StreamOp::TopN(op) => top_n(plan, node, op),
         StreamOp::Sink(sink) => match &sink.target {
             SinkTarget::Table { name, .. } => name.clone(),
             SinkTarget::Result(_) => "result".into(),
@@ -164,13 +165,49 @@ fn window_aggregate(plan: &StreamPlan, node: &Node, op: &WindowAggregateOp) -> S
     text
 }
 
-fn updating_aggregate(op: &UpdatingAggregateOp) -> String {
-    let emit = match op.emit {
+fn top_n(plan: &StreamPlan, node: &Node, op: &TopNOp) -> String {
+    let input = &plan.node(node.inputs[0]).edge.schema;
+    let name = |i: &usize| input.field(*i).name().as_str();
+    let range = match (op.first, op.last) {
+        (1, Some(last)) => format!("<= {last}"),
+        (first, Some(last)) if first == last => format!("= {first}"),
+        (first, Some(last)) => format!("{first} to {last}"),
+        (first, None) => format!(">= {first}"),
+    };
+    let mut text = format!("{} {range}", op.bound.name());
+    if !op.partition_by.is_empty() {
+        let names: Vec<_> = op.partition_by.iter().map(name).collect();
+        let _ = write!(text, " partition=[{}]", names.join(", "));
+    }
+    let key = |k: &SortKey| {
+        let direction = if k.descending { " DESC" } else { "" };
+        // NULL is the least of all values.
+        let nulls = match (k.nulls_first, k.descending) {
+            (true, true) => " NULLS FIRST",
+            (false, false) => " NULLS LAST",
+            _ => "",
+        };
+        format!("{}{direction}{nulls}", name(&k.column))
+    };
+    let _ = write!(text, " order=[{}]", op.order_by.iter().map(key).collect::<Vec<_>>().join(", "));
+    if !op.ranks.is_empty() {
+        let ranks: Vec<_> = op.ranks.iter().map(|r| r.name()).collect();
+        let _ = write!(text, " ranks=[{}]", ranks.join(", "));
+    }
+    format!("{text} emit={}", emit(op.emit))
+}
+
+fn emit(emit: Emit) -> String {
+    match emit {
         Emit::OnClose => "on close".into(),
         Emit::Changes { every: 0 } => "changes".into(),
         Emit::Changes { every } => format!("changes every {}", Length(every)),
         Emit::AtEnd => "at the end".to_string(),
-    };
+    }
+}
+
+fn updating_aggregate(op: &UpdatingAggregateOp) -> String {
+    let emit = emit(op.emit);
     format!("emit={emit}{}{}", groups(&op.group), aggregates(&op.aggregates))
 }
 

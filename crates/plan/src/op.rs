@@ -43,6 +43,8 @@ pub enum StreamOp {
     WindowAggregate(WindowAggregateOp),
     /// Aggregates by group, kept up to date with each epoch. Input is append only.
     UpdatingAggregate(UpdatingAggregateOp),
+    /// The first rows of each partition by an order: `ROW_NUMBER() <= n`, `ORDER BY .. LIMIT n`.
+    TopN(TopNOp),
     /// Hands its rows to the world: a table's sink, or the reader of a result.
     Sink(SinkOp),
 }
@@ -238,6 +240,60 @@ pub struct Expire {
     pub allowed_lateness: Micros,
 }
 
+/// How rows are numbered within their partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RankFunction {
+    /// 1, 2, 3 and so on. Rows that are equal in the order are told apart by all of their columns.
+    RowNumber,
+    /// One more than the rows that stand before; rows that are equal in the order have the same.
+    Rank,
+    /// One more than the distinct values that stand before.
+    DenseRank,
+}
+
+impl RankFunction {
+    /// Its name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RowNumber => "ROW_NUMBER",
+            Self::Rank => "RANK",
+            Self::DenseRank => "DENSE_RANK",
+        }
+    }
+}
+
+/// A column that rows are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SortKey {
+    /// The column of the input.
+    pub column: usize,
+    /// The greatest first.
+    pub descending: bool,
+    /// NULL before all others.
+    pub nulls_first: bool,
+}
+
+/// The rows of each partition whose number is in a range. Output columns: those of the input, then `ranks`.
+#[derive(Debug, Clone)]
+pub struct TopNOp {
+    /// The columns of `PARTITION BY`; without them all rows are one partition.
+    pub partition_by: Vec<usize>,
+    /// The order; what it leaves open is decided by all columns.
+    pub order_by: Vec<SortKey>,
+    /// Which number the range is of.
+    pub bound: RankFunction,
+    /// The first number to keep, from 1 on.
+    pub first: u64,
+    /// The last number to keep; `None` for all from `first` on.
+    pub last: Option<u64>,
+    /// The numbers that are put out as columns.
+    pub ranks: Vec<RankFunction>,
+    /// When results are put out. At the end of the input, and when a window closes, the rows of a partition come in order.
+    pub emit: Emit,
+    /// For partitions by window: which key of `partition_by` is `window_end`, and when the partition is let go.
+    pub expire: Option<Expire>,
+}
+
 /// Hands its rows to the world.
 #[derive(Debug, Clone)]
 pub struct SinkOp {
@@ -279,6 +335,7 @@ impl StreamOp {
                 _ => "WindowAggregate",
             },
             Self::UpdatingAggregate(_) => "UpdatingAggregate",
+            Self::TopN(_) => "TopN",
             Self::Sink(_) => "Sink",
         }
     }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use crate::graph::{Node, StreamPlan};
-use crate::op::{Emit, RowWindow, SinkTarget, StreamOp};
+use tidemill_core::ChangeMode;
+
+use crate::graph::{Edge, Node, StreamPlan};
+use crate::op::{Emit, RowWindow, SinkTarget, StreamOp, TopNOp};
 use crate::window::Length;
 
 /// What bounds the state of an operator.
@@ -60,6 +62,7 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
     let attached = match &node.op {
         StreamOp::WindowAggregate(op) => matches!(op.window, RowWindow::Attached { .. }),
         StreamOp::UpdatingAggregate(op) => op.expire.is_some(),
+        StreamOp::TopN(op) => op.expire.is_some(),
         _ => false,
     };
     let windowed = |keeps: &str, until: String| match (timed || attached, bounded) {
@@ -111,9 +114,47 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
                 remedy: "group by a window to let groups go".into(),
             },
         },
+        StreamOp::TopN(op) => top_n(op, input, &windowed, &later),
         StreamOp::Sink(sink) => match sink.target {
             SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
             _ => StateBound::None,
         },
+    }
+}
+
+/// Over insertions alone only rows that may come into the range are kept; otherwise any row may.
+fn top_n(
+    op: &TopNOp,
+    input: Option<&Edge>,
+    windowed: &dyn Fn(&str, String) -> StateBound,
+    later: &dyn Fn(i64) -> String,
+) -> StateBound {
+    let append = input.is_none_or(|e| e.changes == ChangeMode::Append);
+    let rows = match op.last {
+        Some(1) if append => "the first row".to_string(),
+        Some(last) if append => format!("the first {last} rows"),
+        _ => "every row".to_string(),
+    };
+    let keeps = match op.partition_by.is_empty() {
+        true => rows,
+        false => format!("{rows} of each partition"),
+    };
+    match (&op.expire, op.emit) {
+        (Some(expire), _) => {
+            windowed(&keeps, format!("the watermark passes window_end{}", later(expire.allowed_lateness)))
+        }
+        (None, Emit::AtEnd) => StateBound::Input { keeps },
+        // As many rows as the query says, however long it runs.
+        (None, _) if append && op.last.is_some() && op.partition_by.is_empty() => {
+            StateBound::Watermark { keeps, until: "the query ends".into() }
+        }
+        (None, _) if append && op.last.is_some() => {
+            StateBound::Keys { keeps, remedy: "partition by window_start and window_end to let partitions go".into() }
+        }
+        // As many as its input has: what bounds that bounds this.
+        (None, _) if !append => StateBound::Keys { keeps, remedy: "bound the state of what it reads".into() },
+        (None, _) => {
+            StateBound::Unbounded { keeps, remedy: "say up to which number rows are wanted, as in LIMIT".into() }
+        }
     }
 }

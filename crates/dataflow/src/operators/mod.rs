@@ -9,6 +9,7 @@ pub mod session_aggregate;
 pub mod session_rows;
 pub mod sink;
 pub mod source;
+pub mod top_n;
 pub mod union;
 pub mod unnest;
 pub mod updating_aggregate;
@@ -18,7 +19,7 @@ pub mod window_rows;
 
 use std::sync::Arc;
 
-use tidemill_core::{Error, Result};
+use tidemill_core::{ChangeMode, Error, Result};
 use tidemill_plan::op::RowWindow;
 use tidemill_plan::{Node, StreamOp, StreamPlan};
 
@@ -80,6 +81,11 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
         StreamOp::UpdatingAggregate(op) => {
             let (input, input_schema) = one()?;
             updating_aggregate::build(op, node, input, input_schema, graph)
+        }
+        StreamOp::TopN(op) => {
+            let (input, input_schema) = one()?;
+            let append = plan.node(node.inputs[0]).edge.changes == ChangeMode::Append;
+            top_n::build(op, node, input, input_schema, append, graph)
         }
         StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
     }
