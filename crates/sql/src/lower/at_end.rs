@@ -78,6 +78,9 @@ impl Lowering<'_> {
         if !reads {
             return Ok(plan);
         }
+        if self.order.as_ref() == Some(&plan) {
+            return self.inputs_of(plan, inputs);
+        }
         match self.relation(&plan, Emission::Default) {
             Ok(relation) => self.collected(relation, plan.schema(), inputs),
             Err(Refusal::NoForm(_)) => self.inputs_of(plan, inputs),

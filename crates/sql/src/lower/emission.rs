@@ -21,10 +21,10 @@ pub enum Emission {
 }
 
 impl Emission {
-    /// What is left of it below `plan`: it speaks of the first aggregation from the top, and of nothing where there is
-    /// none, so that such sub-plans are shared whatever was asked for.
+    /// What is left of it below `plan`: it speaks of the first aggregation from the top, of ranks and limits above it, and of
+    /// nothing where there is none, so that such sub-plans are shared whatever was asked for.
     pub(super) fn for_plan(self, plan: &LogicalPlan) -> Self {
-        if reaches_aggregate(plan) { self } else { Self::Default }
+        if reaches_results(plan) { self } else { Self::Default }
     }
 }
 
@@ -38,6 +38,13 @@ impl From<EmitClause> for Emission {
     }
 }
 
-fn reaches_aggregate(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Aggregate(_)) || plan.inputs().into_iter().any(reaches_aggregate)
+/// Whether there is anything in `plan` that is put out otherwise than as its rows come.
+fn reaches_results(plan: &LogicalPlan) -> bool {
+    let results = match plan {
+        LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Limit(_) => true,
+        LogicalPlan::Sort(sort) => sort.fetch.is_some(),
+        LogicalPlan::TableScan(scan) => scan.fetch.is_some(),
+        _ => false,
+    };
+    results || plan.inputs().into_iter().any(reaches_results)
 }

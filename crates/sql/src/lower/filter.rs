@@ -15,6 +15,9 @@ use super::relation::{Bound, Place, Relation};
 
 impl Lowering<'_> {
     pub(super) fn filter(&mut self, filter: &Filter, emission: Emission) -> Lower<Relation> {
+        if let Some(ranked) = self.ranked_filter(filter, emission) {
+            return ranked;
+        }
         let input = self.relation(&filter.input, emission)?;
         self.keep_where(input, filter.input.schema(), &filter.predicate)
     }

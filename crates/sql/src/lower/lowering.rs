@@ -16,6 +16,7 @@ use super::fields;
 use super::refusal::{Lower, NoForm, Refusal, no_form, over_changes};
 use super::relation::Relation;
 use super::sink;
+use super::sort::order_of;
 use super::source::Sources;
 use super::warnings::warnings;
 use crate::session;
@@ -79,6 +80,8 @@ pub struct Lowering<'a> {
     queries: Vec<Query>,
     /// Whether the query being lowered ends by itself, so that a batch run may answer any part of it.
     pub(super) bounded: bool,
+    /// The order at the top of the query being lowered: its rows are to come out in it.
+    pub(super) order: Option<LogicalPlan>,
 }
 
 struct Query {
@@ -107,6 +110,7 @@ impl<'a> Lowering<'a> {
             done: HashMap::new(),
             queries: vec![],
             bounded: false,
+            order: None,
         }
     }
 
@@ -148,8 +152,14 @@ impl<'a> Lowering<'a> {
 
     fn query(&mut self, query: Query) -> Result<NodeId> {
         self.bounded = is_bounded(&query.plan, &self.sources);
-        let lowered = match self.relation(&query.plan, query.emission) {
-            Err(Refusal::NoForm(_)) if self.bounded => self.at_end(&query.plan),
+        self.order = order_of(&query.plan).map(|sort| LogicalPlan::Sort(sort.clone()));
+        let lowered = match &self.order {
+            Some(_) if self.bounded => self.at_end(&query.plan),
+            Some(sort) => Err(no_form(sort)),
+            None => self.relation(&query.plan, query.emission),
+        };
+        let lowered = match lowered {
+            Err(Refusal::NoForm(_)) if self.bounded && self.order.is_none() => self.at_end(&query.plan),
             other => other,
         };
         let sink = lowered.and_then(|r| self.sink(r, query.plan.schema(), query.target));
@@ -187,12 +197,14 @@ impl<'a> Lowering<'a> {
     /// Every kind of node that has an incremental form.
     fn node(&mut self, plan: &LogicalPlan, emission: Emission) -> Lower<Relation> {
         match plan {
-            LogicalPlan::TableScan(scan) => self.scan(scan),
+            LogicalPlan::TableScan(scan) => self.scan(scan, emission),
             LogicalPlan::Filter(filter) => self.filter(filter, emission),
             LogicalPlan::Projection(projection) => self.projection(projection, emission),
             LogicalPlan::SubqueryAlias(alias) => self.relation(&alias.input, emission),
             // Where rows are processed is for the dataflow to say.
             LogicalPlan::Repartition(repartition) => self.relation(&repartition.input, emission),
+            LogicalPlan::Sort(sort) => self.sort(sort, emission),
+            LogicalPlan::Limit(limit) => self.limit(limit, emission),
             LogicalPlan::Union(union) => self.union(union, emission),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest, emission),
             LogicalPlan::Values(values) => self.values(values),

@@ -16,7 +16,15 @@ use super::relation::{Bound, Origin, Relation, Slot, bare_column};
 
 impl Lowering<'_> {
     pub(super) fn projection(&mut self, projection: &Projection, emission: Emission) -> Lower<Relation> {
-        let mut input = self.relation(&projection.input, emission)?;
+        if let Some(ranked) = self.ranked_projection(projection, emission) {
+            return ranked;
+        }
+        let input = self.relation(&projection.input, emission)?;
+        self.project(input, projection)
+    }
+
+    /// The expressions of `projection` over `input`, which is its input lowered.
+    pub(super) fn project(&mut self, mut input: Relation, projection: &Projection) -> Lower<Relation> {
         let schema = projection.input.schema();
         let bare: Vec<Option<usize>> =
             projection.expr.iter().map(|e| bare_column(e).and_then(|c| schema.maybe_index_of_column(c))).collect();

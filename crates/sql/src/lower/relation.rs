@@ -39,6 +39,8 @@ pub(super) enum Place {
     At(usize),
     /// It is a column of the [`PendingWindow`].
     Pending(Bound),
+    /// Nowhere: it was not computed, since nothing reads it.
+    Unread,
 }
 
 /// A column that a window function adds.
@@ -145,7 +147,7 @@ impl Slot {
     pub(super) fn index(&self) -> Option<usize> {
         match self.place {
             Place::At(i) => Some(i),
-            Place::Pending(_) => None,
+            Place::Pending(_) | Place::Unread => None,
         }
     }
 }

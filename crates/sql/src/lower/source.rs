@@ -12,10 +12,12 @@ use tidemill_plan::op::{EventTime, OnError, SourceInput, SourceOp, StreamOp, Wat
 use tidemill_plan::{Edge, NodeId};
 
 use super::bounded::each_scan;
+use super::emission::Emission;
 use super::express::Layout;
 use super::lowering::Lowering;
-use super::refusal::{Lower, no_form};
+use super::refusal::Lower;
 use super::relation::{Origin, Relation, Slot};
+use super::sort::limited;
 use crate::catalog::{ColumnKind, StreamScan, SystemTable};
 use crate::error::planning;
 
@@ -94,10 +96,16 @@ fn same_table(a: &StreamScan, b: &StreamScan) -> bool {
 }
 
 impl Lowering<'_> {
-    pub(super) fn scan(&mut self, scan: &TableScan) -> Lower<Relation> {
-        if scan.fetch.is_some() {
-            return Err(no_form(&LogicalPlan::TableScan(scan.clone())));
+    pub(super) fn scan(&mut self, scan: &TableScan, emission: Emission) -> Lower<Relation> {
+        let rows = self.scan_all(scan)?;
+        match scan.fetch {
+            Some(fetch) => self.first_rows(rows, &scan.projected_schema, limited(&[], 0, Some(fetch as u64)), emission),
+            None => Ok(rows),
         }
+    }
+
+    /// All rows of a table, whatever limit the scan has.
+    pub(super) fn scan_all(&mut self, scan: &TableScan) -> Lower<Relation> {
         let wanted: Vec<usize> = match &scan.projection {
             Some(projection) => projection.clone(),
             None => (0..scan.source.schema().fields().len()).collect(),

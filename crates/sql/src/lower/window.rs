@@ -87,7 +87,7 @@ impl Lowering<'_> {
             .iter()
             .map(|s| match s.place {
                 Place::Pending(bound) => Slot::at(columns + bound as usize, s.origin.clone()),
-                Place::At(_) => s.clone(),
+                Place::At(_) | Place::Unread => s.clone(),
             })
             .collect();
         let attached = Bound::ALL.map(|b| Slot::at(columns + b as usize, Origin::Window(b, pending.window.clone())));

@@ -26,14 +26,10 @@ fn order_by_and_limit_above_windows() {
         plan.project(vec![col("auction"), col("n")]).unwrap(),
         expect![[r#"
             Sink result  [append, bounded]
-              Source query answered by DataFusion once its inputs have ended  [append, bounded]
-                | Sort: n DESC NULLS LAST, fetch=3
-                |   Projection: input_1.auction AS auction, input_1.n AS n
-                |     TableScan: input_1
-                Sink collect  [append, bounded]
-                  Project auction, n  [append, bounded]
-                    WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n]  [append, event time window_time, bounded]
-                      Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+              TopN ROW_NUMBER <= 3 order=[n DESC] emit=at the end  [append, bounded]
+                Project auction, n  [append, bounded]
+                  WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n]  [append, event time window_time, bounded]
+                    Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
         "#]],
     );
 }
@@ -73,14 +69,8 @@ fn the_first_of_each_window() {
         plan.project(vec![col("window_start"), col("auction"), col("n")]).unwrap(),
         expect![[r#"
             Sink result  [append, bounded]
-              Source query answered by DataFusion once its inputs have ended  [append, bounded]
-                | Projection: w.window_start, w.auction, n
-                |   Filter: rank <= UInt64(1)
-                |     Projection: w.window_start, w.auction, n, rank
-                |       WindowAggr: windowExpr=[[row_number() PARTITION BY [w.window_start, w.window_end] ORDER BY [n DESC NULLS LAST] ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW AS rank]]
-                |         Projection: input_1.window_start AS window_start, input_1.window_end AS window_end, input_1.auction AS auction, input_1.n AS n
-                |           TableScan: input_1
-                Sink collect  [append, bounded]
+              Project window_start, auction, n  [append, bounded]
+                TopN ROW_NUMBER <= 1 partition=[window_start, window_end] order=[n DESC] emit=on close  [append, bounded]
                   Project window_start, window_end, auction, n  [append, bounded]
                     WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n]  [append, event time window_time, bounded]
                       Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
@@ -131,13 +121,9 @@ fn a_part_that_ends_in_a_query_that_goes_on() {
               Union  [append, unbounded]
                 Project price  [append, unbounded]
                   Source bid columns=[price, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
-                Source query answered by DataFusion once its inputs have ended  [append, bounded]
-                  | Sort: ask.price DESC NULLS LAST, fetch=1
-                  |   Projection: input_1.price AS price
-                  |     TableScan: input_1
-                  Sink collect  [append, bounded]
-                    Project price  [append, bounded]
-                      Source ask columns=[price, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+                TopN ROW_NUMBER <= 1 order=[price DESC] emit=at the end  [append, bounded]
+                  Project price  [append, bounded]
+                    Source ask columns=[price, ts] watermark=ts - 4 s  [append, event time ts, bounded]
         "#]],
     );
 }

@@ -26,8 +26,12 @@ fn constructs_without_an_incremental_form() {
     check(
         bid().limit(0, Some(3)).unwrap(),
         expect![[r#"
-        LIMIT over the unbounded table 'bid' is not supported yet
-        hint: Leave LIMIT out and stop the query when you have seen enough."#]],
+            Sink result  [retract, unbounded]
+              TopN ROW_NUMBER <= 3 order=[] emit=changes  [retract, unbounded]
+                TopN ROW_NUMBER <= 3 order=[] emit=changes  [retract, unbounded]
+                  Source bid columns=[auction, bidder, price, ts, tags] watermark=ts - 4 s  [append, event time ts, unbounded]
+            warning: TopN over 'bid' keeps every row, and never lets go of it: bound the state of what it reads.
+        "#]],
     );
     let ask = scan("ask", false).build().unwrap();
     check(

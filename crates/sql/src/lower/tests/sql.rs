@@ -286,15 +286,11 @@ fn parts_answered_at_the_end() {
         "SELECT auction, n FROM (SELECT auction, COUNT(*) AS n FROM old GROUP BY auction) ORDER BY n DESC LIMIT 3;",
         expect![[r#"
             Sink result  [append, bounded]
-              Source query answered by DataFusion once its inputs have ended  [append, bounded]
-                | Sort: n DESC NULLS LAST, fetch=3
-                |   Projection: input_1.auction AS auction, input_1.n AS n
-                |     TableScan: input_1
-                Sink collect  [append, bounded]
-                  Project auction, count(Int64(1))@1 AS n  [append, bounded]
-                    UpdatingAggregate emit=at the end group=[auction@0] aggregates=[count(Int64(1))]  [append, bounded]
-                      Project auction  [append, bounded]
-                        Source old columns=[auction, ms, at] watermark=at - 1 min  [append, event time at, bounded]
+              Project auction, count(Int64(1))@1 AS n  [append, bounded]
+                TopN ROW_NUMBER <= 3 order=[count(Int64(1)) DESC] emit=at the end  [append, bounded]
+                  UpdatingAggregate emit=at the end group=[auction@0] aggregates=[count(Int64(1))]  [append, bounded]
+                    Project auction  [append, bounded]
+                      Source old columns=[auction, ms, at] watermark=at - 1 min  [append, event time at, bounded]
         "#]],
     );
     check(
@@ -305,14 +301,9 @@ fn parts_answered_at_the_end() {
          WHERE rk <= 2;",
         expect![[r#"
             Sink result  [append, bounded]
-              Source query answered by DataFusion once its inputs have ended  [append, bounded]
-                | Projection: window_start, window_end, old.auction, n, row_number() PARTITION BY [window_start, window_end] ORDER BY [n DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW AS rk
-                |   Filter: row_number() PARTITION BY [window_start, window_end] ORDER BY [n DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW <= UInt64(2)
-                |     WindowAggr: windowExpr=[[row_number() PARTITION BY [window_start, window_end] ORDER BY [n DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW]]
-                |       Projection: input_1.window_start AS window_start, input_1.window_end AS window_end, input_1.auction AS auction, input_1.n AS n
-                |         TableScan: input_1
-                Sink collect  [append, bounded]
-                  Project window_start, window_end, auction, count(Int64(1))@4 AS n  [append, bounded]
+              Project window_start, window_end, auction, count(Int64(1))@3 AS n, row_number() PARTITION BY [window_start, window_end] ORDER BY [n DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@4 AS rk  [append, bounded]
+                TopN ROW_NUMBER <= 2 partition=[window_start, window_end] order=[count(Int64(1)) DESC] ranks=[ROW_NUMBER] emit=on close  [append, bounded]
+                  Project window_start, window_end, auction, count(Int64(1))  [append, bounded]
                     WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, bounded]
                       Project auction, at  [append, event time at, bounded]
                         Source old columns=[auction, ms, at] watermark=at - 1 min  [append, event time at, bounded]
