@@ -4,3 +4,4 @@ mod examples;
 mod house;
 mod law;
 mod nexmark;
+mod top_n;

@@ -47,9 +47,10 @@ const BOUND_IT: &str = "It runs over tables that end, or over the result of wind
 /// What `plan` is called where it has no incremental form.
 pub(super) fn no_form(plan: &LogicalPlan) -> Refusal {
     let (what, hint) = match plan {
-        LogicalPlan::Sort(_) => {
-            ("ORDER BY", "A stream has no last row to sort up to. Leave ORDER BY out, or read tables that end.")
-        }
+        LogicalPlan::Sort(_) => (
+            "ORDER BY",
+            "A stream has no last row to sort up to. Add LIMIT to keep the first rows, leave ORDER BY out, or read tables that end.",
+        ),
         LogicalPlan::Limit(_) => ("LIMIT", "Leave LIMIT out and stop the query when you have seen enough."),
         LogicalPlan::TableScan(_) => ("LIMIT", "Leave LIMIT out and stop the query when you have seen enough."),
         LogicalPlan::Join(join) => (

@@ -68,6 +68,10 @@ fn refused_changes(plan: &StreamPlan, node: NodeId, table: &str) -> Error {
             let by = if keys.is_empty() { String::new() } else { format!(" beside {}", keys.join(", ")) };
             ("a GROUP BY without a window", format!("Group by window_start and window_end of a window function{by}."))
         }
+        StreamOp::TopN(_) => (
+            "LIMIT or a rank in a range: a row that comes later may take the place of another",
+            "Partition by window_start and window_end, or read tables that end.".to_string(),
+        ),
         _ => (
             "allowed lateness, which corrects windows that have closed",
             "Set the allowed lateness to 0, or write to a table that takes updates.".to_string(),

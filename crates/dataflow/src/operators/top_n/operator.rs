@@ -112,12 +112,12 @@ impl TopN {
         let keys: Vec<ArrayRef> = self.partition_by.iter().map(|c| delta.batch.column(*c).clone()).collect();
         let mut ids = std::mem::take(&mut self.ids);
         self.dictionary.intern(&keys, delta.num_rows(), &mut ids)?;
-        for (row, id) in ids.iter().enumerate() {
-            // New ones get the next numbers, in the order of the rows.
-            if *id == self.partitions.len() {
-                let end = ends.get(row).copied().unwrap_or(Micros::MAX);
-                self.partitions.push(Partition::new(end));
-                if let Some(closing) = &self.closing {
+        self.partitions.resize_with(self.dictionary.size().max(self.partitions.len()), Partition::new);
+        if let Some(closing) = &self.closing {
+            for (end, id) in ends.iter().zip(&ids) {
+                let partition = &mut self.partitions[*id];
+                if partition.end.is_none() {
+                    partition.end = Some(*end);
                     self.deadlines.push(end.saturating_add(closing.lateness()), *id as u32);
                 }
             }
@@ -201,7 +201,7 @@ impl TopN {
             self.live -= usize::from(!partition.is_empty());
             self.rows -= partition.len();
             self.bytes -= partition.bytes();
-            *partition = Partition::new(partition.end);
+            *partition = Partition::new();
         }
         self.output.flush(&self.encoder, cx)
     }
@@ -221,7 +221,8 @@ impl TopN {
         if let Some(closing) = &self.closing {
             self.deadlines.clear();
             for (id, partition) in self.partitions.iter().enumerate() {
-                self.deadlines.push(partition.end.saturating_add(closing.lateness()), id as u32);
+                let end = partition.end.unwrap_or(Micros::MAX);
+                self.deadlines.push(end.saturating_add(closing.lateness()), id as u32);
             }
         }
         Ok(())

@@ -25,13 +25,13 @@ pub(super) struct Partition {
     /// Whether a row behind all of these is out of the range; and the head of the last one's place in the order.
     full: bool,
     last: u128,
-    /// The instant at which its window ends.
-    pub(super) end: Micros,
+    /// The instant at which its window ends, once a row has said so.
+    pub(super) end: Option<Micros>,
 }
 
 impl Partition {
-    pub(super) fn new(end: Micros) -> Self {
-        Self { rows: BTreeMap::new(), bytes: 0, full: false, last: 0, end }
+    pub(super) fn new() -> Self {
+        Self { rows: BTreeMap::new(), bytes: 0, full: false, last: 0, end: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
