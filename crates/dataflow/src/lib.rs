@@ -7,7 +7,8 @@
 //! 3. [`operators`]: each of them.
 //! 4. [`mod@dataflow`]: the step from one epoch to the next; [`exchange`] cuts deltas by key, [`contract`] watches operators.
 //!
-//! Beside them: [`aggregate`] (groups and partial aggregates), [`event_time`] and [`expression`], which operators lean on.
+//! Beside them: [`aggregate`] (groups and partial aggregates), [`retraction`] (aggregates whose rows may be taken back),
+//! [`event_time`] and [`expression`], which operators lean on.
 //!
 //! This crate performs no input or output, reads no clock, draws no random number and knows no runtime.
 
@@ -23,6 +24,7 @@ pub mod ingest;
 mod layout;
 pub mod operator;
 pub mod operators;
+pub mod retraction;
 pub mod split_watermarks;
 #[cfg(test)]
 mod testing;

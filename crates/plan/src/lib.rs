@@ -5,13 +5,14 @@
 //! and [`explain`] prints it.
 //!
 //! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
-//! windows), [`state`] (what bounds the state of each operator), [`explain`] (the text of `EXPLAIN`).
+//! windows), [`retraction`] (which aggregates follow a retraction by themselves), [`state`] (what bounds the state of each operator), [`explain`] (the text of `EXPLAIN`).
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
 
 pub mod explain;
 pub mod graph;
 pub mod op;
+pub mod retraction;
 pub mod state;
 pub mod window;
 

@@ -41,7 +41,7 @@ pub enum StreamOp {
     SessionRows(SessionRowsOp),
     /// Aggregates by window and group.
     WindowAggregate(WindowAggregateOp),
-    /// Aggregates by group, kept up to date with each epoch. Input is append only.
+    /// Aggregates by group, kept up to date with each epoch. Rows of the input may be taken back.
     UpdatingAggregate(UpdatingAggregateOp),
     /// The first rows of each partition by an order: `ROW_NUMBER() <= n`, `ORDER BY .. LIMIT n`.
     TopN(TopNOp),

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion_expr::{ColumnarValue, GroupsAccumulator};
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion_physical_expr::expressions::Literal;
-use tidemill_core::Result;
+use tidemill_core::{Error, Result};
 use tidemill_plan::op::{AggregateCall, Expr, GroupBy};
 
 use crate::aggregate::accumulators::Accumulators;
@@ -143,6 +143,52 @@ impl Kernel {
     pub(super) fn sets(&self) -> &GroupingSets {
         &self.sets
     }
+
+    /// The key columns of `inputs`, once for each grouping set; with sets, the grouping id is the last of them.
+    pub(crate) fn keys_of(&self, inputs: &Inputs) -> Result<Vec<Vec<ArrayRef>>> {
+        self.sets.keys_of(inputs)
+    }
+
+    /// The arguments of all calls, each expression once.
+    pub(crate) fn args(&self) -> &[Expr] {
+        &self.args
+    }
+
+    /// The filters of all calls, each expression once.
+    pub(crate) fn filters(&self) -> &[Expr] {
+        &self.filters
+    }
+
+    /// The arguments of a call and then its `ORDER BY`, as places in [`args`](Self::args).
+    pub(crate) fn call_args(&self, call: usize) -> &[usize] {
+        &self.calls[call].args
+    }
+
+    /// The filter of a call, as a place in [`filters`](Self::filters).
+    pub(crate) fn call_filter(&self, call: usize) -> Option<usize> {
+        self.calls[call].filter
+    }
+
+    /// Whether an argument is the same in each row.
+    pub(crate) fn is_literal(&self, arg: usize) -> bool {
+        self.literals[arg].is_some()
+    }
+
+    /// A column of an argument that is the same in each row.
+    pub(crate) fn literal(&self, arg: usize, rows: usize) -> Result<ArrayRef> {
+        match self.args[arg].downcast_ref::<Literal>() {
+            Some(literal) => literal.value().to_array_of_size(rows).map_err(data_error),
+            None => Err(Error::internal("an argument that is no literal")),
+        }
+    }
+}
+
+/// The form for many groups over rows that come in the order that the function asks for.
+pub(crate) fn over_sorted(function: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
+    match !needs_order(function) && function.groups_accumulator_supported() {
+        true => function.create_groups_accumulator().map_err(data_error),
+        false => Ok(Box::new(OneEach::new(function.clone()))),
+    }
 }
 
 /// The form for many groups: the function's own, or one accumulator for each group.
@@ -187,6 +233,16 @@ impl Inputs {
     /// The key columns, as evaluated: without grouping sets applied.
     pub fn keys(&self) -> Vec<ArrayRef> {
         self.keys.iter().map(|c| c.array.clone()).collect()
+    }
+
+    /// The arguments, by the kernel's number.
+    pub(crate) fn args(&self) -> impl Iterator<Item = &ArrayRef> {
+        self.args.iter().map(|c| &c.array)
+    }
+
+    /// The filters, by the kernel's number.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &ArrayRef> {
+        self.filters.iter().map(|c| &c.array)
     }
 
     /// `len` rows from `offset` on, without copying.
@@ -245,6 +301,6 @@ impl Column {
 }
 
 /// `array` as a column of `field`'s type. Accumulators name the fields inside of lists and structs as they like.
-pub(super) fn conform(array: ArrayRef, to: &DataType) -> Result<ArrayRef> {
+pub(crate) fn conform(array: ArrayRef, to: &DataType) -> Result<ArrayRef> {
     if array.data_type() == to { Ok(array) } else { Ok(cast(&array, to)?) }
 }

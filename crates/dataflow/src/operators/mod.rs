@@ -80,7 +80,8 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
         }
         StreamOp::UpdatingAggregate(op) => {
             let (input, input_schema) = one()?;
-            updating_aggregate::build(op, node, input, input_schema, graph)
+            let changes = &plan.node(node.inputs[0]).edge.changes;
+            updating_aggregate::build(op, node, input, input_schema, changes, graph)
         }
         StreamOp::TopN(op) => {
             let (input, input_schema) = one()?;

@@ -38,13 +38,13 @@ impl Lowering<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate, emission: Emission) -> Lower<Relation> {
         // What is asked for of this aggregation is not asked for of those below it.
         let input = self.relation(&aggregate.input, Emission::Default)?;
-        self.append_only(&input, "an aggregation of a result that is itself updated")?;
         let schema = aggregate.input.schema();
         let keys = Keys::of(aggregate)?;
         let Some(by) = window_keys(&keys, &input, schema) else {
             let input = self.attach(input)?;
             return self.updating_aggregate(aggregate, input, &keys, emission);
         };
+        self.append_only(&input, "a window over a result that is itself updated")?;
         if let Emission::Changes { every } = emission {
             if by.window.window().is_session() {
                 return Err(Error::unsupported("EMIT CHANGES of a SESSION window is not supported")

@@ -221,9 +221,11 @@ impl<'a> Lowering<'a> {
 
     /// Refuses a relation whose rows may be taken back; `what` cannot follow that.
     pub(super) fn append_only(&self, relation: &Relation, what: &'static str) -> Lower<()> {
-        match self.plan.node(relation.node).edge.changes {
-            tidemill_core::ChangeMode::Append => Ok(()),
-            _ => Err(over_changes(what)),
-        }
+        if self.is_append(relation) { Ok(()) } else { Err(over_changes(what)) }
+    }
+
+    /// Whether the rows of a relation are never taken back.
+    pub(super) fn is_append(&self, relation: &Relation) -> bool {
+        self.plan.node(relation.node).edge.changes == tidemill_core::ChangeMode::Append
     }
 }

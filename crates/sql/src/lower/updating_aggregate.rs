@@ -42,10 +42,10 @@ impl Lowering<'_> {
         let over = self.schema_over(&input, schema)?;
         let group = self.group_by(keys, &over)?;
         let aggregates = self.calls(aggregate, &over)?;
-        // Groups without aggregates never change once they are there.
+        // Groups without aggregates never change once they are there, unless their rows go.
         let changes = match emit {
             Emit::AtEnd => ChangeMode::Append,
-            _ if aggregates.is_empty() => ChangeMode::Append,
+            _ if aggregates.is_empty() && self.is_append(&input) => ChangeMode::Append,
             _ => ChangeMode::Retract,
         };
         let edge = Edge { schema: Arc::clone(aggregate.schema.inner()), changes, event_time: None, bounded };

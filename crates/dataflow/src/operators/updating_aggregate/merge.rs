@@ -5,49 +5,57 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_arrays};
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::take_arrays;
 use arrow::datatypes::{Schema, SchemaRef};
 use tidemill_core::{Delta, Micros, Result, Watermark};
-use tidemill_plan::op::Emit;
 
-use super::changes::changes;
+use super::changes::{Side, changes};
 use super::expiry::Expiry;
-use crate::aggregate::{Accumulators, Kernel};
+use super::states::{GroupStates, Touched};
+use crate::aggregate::Kernel;
 use crate::expression::conform;
-use crate::operators::keyed_states::{Deadlines, KeyDictionary, LatestRows};
+use crate::operators::keyed_states::{Deadlines, LatestRows};
 use crate::{Cx, Operator, StateSize};
 
 /// The groups of the keys that come to this worker.
-pub struct UpdatingMerge {
-    emit: Emit,
+pub struct UpdatingMerge<S> {
+    states: S,
+    when: When,
     expiry: Option<Expiry>,
-    input: SchemaRef,
     output: SchemaRef,
-    /// How many key columns there are.
-    keys: usize,
-    dictionary: KeyDictionary,
-    /// Keys and partial states of each group.
-    states: LatestRows,
     /// The results of each group as they were put out.
     results: LatestRows,
     result_schema: SchemaRef,
-    accumulators: Accumulators,
-    incoming: Vec<RecordBatch>,
+    incoming: Vec<Delta>,
     /// Groups whose results are wanted and may differ from those put out, each once.
     touched: Vec<usize>,
     group: Vec<Group>,
     deadlines: Deadlines,
     watermark: Watermark,
     emitted_at: Option<Micros>,
-    /// While merging: the place of a group among those of the epoch.
-    place: Vec<u32>,
     /// How many groups were merged and evaluated so far: what the tests bound the work by.
     pub(super) work: usize,
 }
 
+/// When results are put out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// With the epoch, at most once in so many microseconds.
+    Changed {
+        /// The least time from one emission to the next.
+        every: Micros,
+    },
+    /// When the group's window closes, and again where it is corrected.
+    Closed,
+    /// When the input has ended.
+    AtEnd,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Group {
+    /// Whether anything is kept of it.
+    known: bool,
     touched: bool,
     /// Whether its results are wanted already.
     wanted: bool,
@@ -55,93 +63,49 @@ struct Group {
     end: Micros,
 }
 
-const NONE: u32 = u32::MAX;
-
-impl UpdatingMerge {
-    /// Of `kernel`; takes columns of `input`, as the first step makes them, and puts out those of `output`.
-    pub fn new(
-        kernel: &Arc<Kernel>,
-        emit: Emit,
-        expiry: Option<Expiry>,
-        input: SchemaRef,
-        output: SchemaRef,
-    ) -> Result<Self> {
-        let keys = kernel.key_schema().fields().len();
+impl<S: GroupStates> UpdatingMerge<S> {
+    /// Of `kernel`, whose groups are kept as `states`; puts out columns of `output`.
+    pub fn new(kernel: &Kernel, states: S, when: When, expiry: Option<Expiry>, output: SchemaRef) -> Self {
         let values: Vec<_> =
             kernel.value_fields().iter().map(|f| Arc::new(f.as_ref().clone().with_nullable(true))).collect();
         let result_schema = Arc::new(Schema::new(values));
-        Ok(Self {
-            keys,
-            dictionary: KeyDictionary::new(kernel.key_schema().clone())?,
-            states: LatestRows::new(input.clone()),
+        Self {
+            states,
             results: LatestRows::new(result_schema.clone()),
             result_schema,
-            accumulators: kernel.new_accumulators()?,
             deadlines: Deadlines::new(expiry.as_ref().map_or(1, Expiry::stride)),
-            emit,
+            when,
             expiry,
-            input,
             output,
             incoming: vec![],
             touched: vec![],
             group: vec![],
             watermark: Watermark::MIN,
             emitted_at: None,
-            place: vec![],
             work: 0,
-        })
+        }
     }
 
     /// Merges what the epoch brought into what is kept.
     fn absorb(&mut self) -> Result<()> {
-        let batch = match &self.incoming[..] {
-            [] => return Ok(()),
-            [one] => one.clone(),
-            many => concat_batches(&self.input, many)?,
-        };
-        self.incoming.clear();
-        let mut ids = vec![];
-        self.dictionary.intern(&batch.columns()[..self.keys], batch.num_rows(), &mut ids)?;
-        self.place.resize(self.dictionary.size().max(self.place.len()), NONE);
-        // The groups of the epoch, those that are kept first, and the first row of each. Accumulators take it that every
-        // group they know of has had a row: so those before a group's first row are merged before it is known.
-        let (mut groups, mut firsts) = (vec![], vec![]);
-        let mut kept = 0;
-        for known in [true, false] {
-            for (row, id) in ids.iter().enumerate() {
-                if self.place[*id] == NONE && self.states.has(*id) == known {
-                    self.place[*id] = groups.len() as u32;
-                    groups.push(*id);
-                    firsts.push(row as u32);
-                }
-            }
-            kept = if known { groups.len() } else { kept };
+        let incoming = std::mem::take(&mut self.incoming);
+        if incoming.is_empty() {
+            return Ok(());
         }
-        let places: Vec<usize> = ids.iter().map(|id| self.place[*id] as usize).collect();
-        groups.iter().for_each(|g| self.place[*g] = NONE);
-        let keys = take_arrays(&batch.columns()[..self.keys], &UInt32Array::from(firsts), None)?;
-        if kept > 0 {
-            let before = self.states.gather(self.keys..self.input.fields().len(), &groups[..kept])?;
-            self.accumulators.merge(&before, &(0..kept).collect::<Vec<_>>(), kept)?;
-        }
-        self.accumulators.merge(&batch.columns()[self.keys..], &places, groups.len())?;
-        self.touch(&groups, &keys)?;
-        let mut columns = keys;
-        columns.extend(self.accumulators.states()?);
+        let Touched { groups, keys } = self.states.absorb(incoming)?;
         self.work += groups.len();
-        self.states.put(&groups, conform(&self.input, columns, groups.len())?)
+        self.touch(&groups, &keys)
     }
 
     /// The results of these groups may have changed; those that are new are registered.
     fn touch(&mut self, groups: &[usize], keys: &[ArrayRef]) -> Result<()> {
         let ends = self.expiry.as_ref().map(|e| e.ends(keys)).transpose()?;
-        let new = Group { touched: false, wanted: self.emit != Emit::OnClose, end: Micros::MAX };
-        self.group.resize(self.dictionary.size().max(self.group.len()), new);
+        let new = Group { known: false, touched: false, wanted: self.when != When::Closed, end: Micros::MAX };
+        self.group.resize(self.states.size().max(self.group.len()), new);
         for (i, id) in groups.iter().enumerate() {
-            if let Some(ends) = &ends
-                && !self.states.has(*id)
-            {
-                self.group[*id] = Group { end: ends[i], ..new };
+            if !self.group[*id].known {
+                let end = ends.as_ref().map_or(Micros::MAX, |ends| ends[i]);
+                self.group[*id] = Group { known: true, end, ..new };
                 self.register(*id);
             }
             let group = &mut self.group[*id];
@@ -166,24 +130,38 @@ impl UpdatingMerge {
             return Ok(());
         }
         self.work += groups.len();
-        let every: Vec<usize> = (0..groups.len()).collect();
-        let states = self.states.gather(self.keys..self.input.fields().len(), groups)?;
-        self.accumulators.merge(&states, &every, groups.len())?;
-        let new = self.accumulators.values()?;
-        let keys = self.states.gather(0..self.keys, groups)?;
+        let has: Vec<u32> = (0..groups.len()).filter(|i| self.states.lives(groups[*i])).map(|i| i as u32).collect();
+        let live: Vec<usize> = has.iter().map(|i| groups[*i as usize]).collect();
+        let new = self.states.values(&live)?;
+        let keys = self.states.keys(groups)?;
         let had: Vec<u32> = (0..groups.len()).filter(|i| self.results.has(groups[*i])).map(|i| i as u32).collect();
         let before: Vec<usize> = had.iter().map(|i| groups[*i as usize]).collect();
         let old = self.results.gather(0..new.len(), &before)?;
-        let changes = changes(&keys, &new, groups.len(), &had, &old)?;
+        let changes =
+            changes(&keys, groups.len(), Side { groups: &has, values: &new }, Side { groups: &had, values: &old })?;
         if !over {
             let kept = take_arrays(&new, &UInt32Array::from(changes.changed.clone()), None)?;
-            let changed: Vec<usize> = changes.changed.iter().map(|i| groups[*i as usize]).collect();
+            let changed: Vec<usize> = changes.changed.iter().map(|i| live[*i as usize]).collect();
             self.results.put(&changed, conform(&self.result_schema, kept, changed.len())?)?;
+            self.let_go(groups);
         }
         let rows = changes.weights.as_ref().map_or(changes.changed.len(), |w| w.len());
         let batch = conform(&self.output, changes.columns, rows)?;
         cx.emit(Delta { batch, weights: changes.weights, split_watermark: None });
         Ok(())
+    }
+
+    /// Forgets those of `groups` whose rows were all taken back.
+    fn let_go(&mut self, groups: &[usize]) {
+        let mut gone = vec![];
+        for id in groups.iter().filter(|id| !self.states.lives(**id)) {
+            self.results.remove(*id);
+            if self.states.empty(*id) {
+                self.group[*id].known = false;
+                gone.push(*id);
+            }
+        }
+        self.states.remove(&gone);
     }
 
     /// Puts out and lets go of what the watermark has passed.
@@ -196,11 +174,16 @@ impl UpdatingMerge {
         }
         due.sort_unstable();
         let mut over = vec![];
-        for (_, id) in due {
+        for (at, id) in due {
             let id = id as usize;
             let group = &mut self.group[id];
+            // Of a group that went and came again there is an older entry.
+            if !group.known || at != group.end.saturating_add(if group.wanted { lateness } else { 0 }) {
+                continue;
+            }
             let wanted = std::mem::replace(&mut group.wanted, true);
             if group.end.saturating_add(lateness) <= watermark.0 {
+                group.known = false;
                 over.push(id);
                 continue;
             }
@@ -212,39 +195,32 @@ impl UpdatingMerge {
         }
         let last: Vec<usize> = over.iter().copied().filter(|id| self.group[*id].touched).collect();
         self.put_out(&last, true, cx)?;
+        self.states.remove(&over);
         for id in over {
-            self.states.remove(id);
             self.results.remove(id);
             self.group[id].touched = false;
         }
         let group = &self.group;
         self.touched.retain(|id| group[*id].touched);
-        if self.dictionary.wasteful(self.states.live()) {
-            self.renumber()?;
-        }
         Ok(())
     }
 
     /// Forgets the keys of groups that are over.
     fn renumber(&mut self) -> Result<()> {
-        let live: Vec<usize> = (0..self.group.len()).filter(|id| self.states.has(*id)).collect();
-        let keys = self.states.gather(0..self.keys, &live)?;
-        self.dictionary.restart(&keys, live.len())?;
-        self.states.renumber(&live)?;
+        let Some(live) = self.states.renumber()? else { return Ok(()) };
         self.results.renumber(&live)?;
         self.group = live.iter().map(|id| self.group[*id]).collect();
         self.touched = (0..live.len()).filter(|id| self.group[*id].touched && self.group[*id].wanted).collect();
-        self.place = vec![];
         self.deadlines.clear();
         (0..live.len()).for_each(|id| self.register(id));
         Ok(())
     }
 }
 
-impl Operator for UpdatingMerge {
+impl<S: GroupStates> Operator for UpdatingMerge<S> {
     fn push(&mut self, _port: usize, delta: Delta, _cx: &mut Cx) -> Result<()> {
         if !delta.is_empty() {
-            self.incoming.push(delta.batch);
+            self.incoming.push(delta);
         }
         Ok(())
     }
@@ -253,28 +229,34 @@ impl Operator for UpdatingMerge {
         self.watermark = watermark;
         self.absorb()?;
         self.expire(watermark, cx)?;
-        Ok(self.expiry.as_ref().map_or(watermark, |e| e.forwarded(watermark)))
+        Ok(match &self.expiry {
+            Some(expiry) => expiry.forwarded(watermark),
+            None if self.when == When::AtEnd && watermark != Watermark::MAX => Watermark::MIN,
+            None => watermark,
+        })
     }
 
     fn end_epoch(&mut self, cx: &mut Cx) -> Result<()> {
-        if let Emit::Changes { every } = self.emit
-            && self.watermark != Watermark::MAX
-            && self.emitted_at.is_some_and(|at| cx.now.saturating_sub(at) < every)
-        {
-            return Ok(());
+        let held_back = match self.when {
+            When::Changed { every } => self.emitted_at.is_some_and(|at| cx.now.saturating_sub(at) < every),
+            When::Closed => false,
+            When::AtEnd => true,
+        };
+        if !held_back || self.watermark == Watermark::MAX {
+            let touched = std::mem::take(&mut self.touched);
+            touched.iter().for_each(|id| self.group[*id].touched = false);
+            if !touched.is_empty() {
+                self.emitted_at = Some(cx.now);
+            }
+            self.put_out(&touched, false, cx)?;
         }
-        let touched = std::mem::take(&mut self.touched);
-        touched.iter().for_each(|id| self.group[*id].touched = false);
-        if !touched.is_empty() {
-            self.emitted_at = Some(cx.now);
-        }
-        self.put_out(&touched, false, cx)
+        self.renumber()
     }
 
     fn state(&self) -> StateSize {
         StateSize {
-            rows: self.states.live(),
-            bytes: self.states.bytes() + self.results.bytes() + self.dictionary.bytes(),
+            rows: self.states.known(),
+            bytes: self.states.bytes() + self.results.bytes(),
             oldest: self.deadlines.earliest(),
         }
     }

@@ -30,9 +30,9 @@ pub enum Gives {
     Results,
 }
 
-/// When it goes out.
+/// Given it goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub enum Given {
     /// What an epoch brought, with that epoch.
     EachEpoch,
     /// Everything, when the input has ended.
@@ -52,7 +52,7 @@ pub struct Tables {
     table: Table,
     takes: Takes,
     gives: Gives,
-    when: When,
+    when: Given,
     expiry: Option<Expiry>,
     schema: SchemaRef,
     /// An aggregation without keys has a result before there is a row: its one group is opened once.
@@ -66,7 +66,7 @@ impl Tables {
         kernel: &Arc<Kernel>,
         takes: Takes,
         gives: Gives,
-        when: When,
+        when: Given,
         expiry: Option<Expiry>,
         schema: SchemaRef,
     ) -> Result<Self> {
@@ -88,8 +88,7 @@ impl Tables {
 impl Operator for Tables {
     fn push(&mut self, _port: usize, delta: Delta, cx: &mut Cx) -> Result<()> {
         if delta.weights.is_some() {
-            return Err(Error::unsupported("GROUP BY over a result that is updated")
-                .with_hint("Use EMIT ON WINDOW CLOSE below it, whose rows are never taken back."));
+            return Err(Error::internal("an aggregation of rows that are never taken back was handed weights"));
         }
         let rows = delta.num_rows();
         if self.takes == Takes::States {
@@ -109,13 +108,13 @@ impl Operator for Tables {
     fn advance(&mut self, watermark: Watermark, _cx: &mut Cx) -> Result<Watermark> {
         self.watermark = watermark;
         Ok(match self.when {
-            When::AtEnd if watermark != Watermark::MAX => Watermark::MIN,
+            Given::AtEnd if watermark != Watermark::MAX => Watermark::MIN,
             _ => watermark,
         })
     }
 
     fn end_epoch(&mut self, cx: &mut Cx) -> Result<()> {
-        if self.when == When::AtEnd && self.watermark != Watermark::MAX {
+        if self.when == Given::AtEnd && self.watermark != Watermark::MAX {
             return Ok(());
         }
         if !std::mem::replace(&mut self.opened, true) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::{DataType, Field};
 use datafusion_physical_expr::expressions::col;
-use tidemill_core::{Delta, Micros, Watermark};
+use tidemill_core::{ChangeMode, Delta, Micros, Watermark};
 use tidemill_plan::op::{Emit, Expire, UpdatingAggregateOp};
 use tidemill_plan::window::Zone;
 use tidemill_plan::{StreamOp, Window, WindowKind};
@@ -50,7 +50,7 @@ fn operator(by: By, emit: Emit) -> (UpdatingAggregateOp, Vec<Field>) {
 fn steps(by: By, emit: Emit, workers: usize) -> Steps {
     let (op, fields) = operator(by, emit);
     let node = node(StreamOp::UpdatingAggregate(op.clone()), fields);
-    Steps::new(workers, |input, graph| build(&op, &node, input, &input_schema(), graph))
+    Steps::new(workers, |input, graph| build(&op, &node, input, &input_schema(), &ChangeMode::Append, graph))
 }
 
 /// The row's group: its keys; `None` where it is late.
@@ -213,7 +213,8 @@ fn an_aggregate_over_everything_has_a_result_before_there_is_a_row() {
 
 #[test]
 fn work_is_proportional_to_the_groups_that_are_touched() {
-    use super::merge::UpdatingMerge;
+    use super::merge::{UpdatingMerge, When};
+    use super::partial_states::PartialStates;
     use super::tables::partial_schema;
     use crate::aggregate::{Kernel, Table};
     use crate::{Cx, Operator};
@@ -223,7 +224,8 @@ fn work_is_proportional_to_the_groups_that_are_touched() {
     let kernel = Arc::new(Kernel::try_new(&op.group, &op.aggregates).unwrap());
     let schema = partial_schema(&kernel);
     let output = Arc::new(arrow::datatypes::Schema::new(fields));
-    let mut merge = UpdatingMerge::new(&kernel, op.emit, None, schema.clone(), output).unwrap();
+    let states = PartialStates::new(&kernel, schema.clone()).unwrap();
+    let mut merge = UpdatingMerge::new(&kernel, states, When::Changed { every: 0 }, None, output);
     let mut epoch = |keys: std::ops::Range<i64>| {
         let rows: Vec<In> = keys.map(|k| at(k, Some(k))).collect();
         let mut table = Table::try_new(&kernel).unwrap();
@@ -249,7 +251,7 @@ fn work_is_proportional_to_the_groups_that_are_touched() {
 
 #[test]
 fn results_of_nested_types_are_compared_by_value() {
-    use super::changes::changes;
+    use super::changes::{Side, changes};
     use arrow::array::{ArrayRef, Int64Array, ListArray};
     use arrow::datatypes::Int64Type;
     use std::sync::Arc;
@@ -259,7 +261,9 @@ fn results_of_nested_types_are_compared_by_value() {
         Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(rows))
     };
     let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
-    let changes = changes(&[keys], &[lists(&[&[1], &[2, 3], &[4]])], 3, &[0, 1], &[lists(&[&[1], &[2]])]).unwrap();
+    let (new, old) = ([lists(&[&[1], &[2, 3], &[4]])], [lists(&[&[1], &[2]])]);
+    let side = |groups, values| Side { groups, values };
+    let changes = changes(&[keys], 3, side(&[0, 1, 2], &new), side(&[0, 1], &old)).unwrap();
     assert_eq!(changes.changed, [1, 2]);
     assert_eq!(changes.weights, Some(Int64Array::from(vec![-1, 1, 1])));
     let expected: ArrayRef = Arc::new(Int64Array::from(vec![2, 2, 3]));
