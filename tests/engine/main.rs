@@ -1,6 +1,7 @@
 //! Tests of the engine as a whole, in one binary, since linking is slow.
 
 mod examples;
+mod groups;
 mod house;
 mod law;
 mod nexmark;

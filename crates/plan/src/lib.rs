@@ -5,7 +5,8 @@
 //! and [`explain`] prints it.
 //!
 //! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
-//! windows), [`retraction`] (which aggregates follow a retraction by themselves), [`state`] (what bounds the state of each operator), [`explain`] (the text of `EXPLAIN`).
+//! windows), [`retraction`] (which aggregates follow a retraction by themselves), [`state`] (what bounds the state of each
+//! operator), [`explain`] (the text of `EXPLAIN`).
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
 

@@ -5,7 +5,8 @@ use std::fmt;
 use tidemill_core::ChangeMode;
 
 use crate::graph::{Edge, Node, StreamPlan};
-use crate::op::{Emit, RowWindow, SinkTarget, StreamOp, TopNOp};
+use crate::op::{Emit, RowWindow, SinkTarget, StreamOp, TopNOp, UpdatingAggregateOp};
+use crate::retraction::Keeps;
 use crate::window::Length;
 
 /// What bounds the state of an operator.
@@ -100,20 +101,24 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
                 format!("the watermark passes window_end{}", later(gap + op.allowed_lateness)),
             )
         }
-        StreamOp::UpdatingAggregate(op) => match (&op.expire, op.emit) {
-            (Some(expire), _) => windowed(
-                "one row of aggregates for each group of an open window",
-                format!("the watermark passes window_end{}", later(expire.allowed_lateness)),
-            ),
-            (None, Emit::AtEnd) => StateBound::Input { keeps: "one row of aggregates for each group".into() },
-            (None, _) if op.group.keys.is_empty() => {
-                StateBound::Watermark { keeps: "one row of aggregates".into(), until: "the query ends".into() }
+        StreamOp::UpdatingAggregate(op) => {
+            let also = beside(op, input);
+            let each = |of: &str| match op.group.keys.is_empty() {
+                true => format!("one row of aggregates{also}"),
+                false => format!("one row of aggregates for each group{of}{also}"),
+            };
+            match (&op.expire, op.emit) {
+                (Some(expire), _) => windowed(
+                    &each(" of an open window"),
+                    format!("the watermark passes window_end{}", later(expire.allowed_lateness)),
+                ),
+                (None, Emit::AtEnd) => StateBound::Input { keeps: each("") },
+                (None, _) if op.group.keys.is_empty() && also.is_empty() => {
+                    StateBound::Watermark { keeps: "one row of aggregates".into(), until: "the query ends".into() }
+                }
+                (None, _) => StateBound::Keys { keeps: each(""), remedy: "group by a window to let groups go".into() },
             }
-            (None, _) => StateBound::Keys {
-                keeps: "one row of aggregates for each group".into(),
-                remedy: "group by a window to let groups go".into(),
-            },
-        },
+        }
         StreamOp::TopN(op) => top_n(op, input, &windowed, &later),
         StreamOp::Sink(sink) => match sink.target {
             SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
@@ -156,5 +161,23 @@ fn top_n(
         (None, _) => {
             StateBound::Unbounded { keeps, remedy: "say up to which number rows are wanted, as in LIMIT".into() }
         }
+    }
+}
+
+/// What is kept beside the aggregates where rows of the input may be taken back.
+fn beside(op: &UpdatingAggregateOp, input: Option<&Edge>) -> String {
+    if input.is_none_or(|e| e.changes == ChangeMode::Append) {
+        return String::new();
+    }
+    let of = |what: Keeps| {
+        let names = op.aggregates.iter().filter(|c| Keeps::of(&c.function) == what).map(|c| c.function.name());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let (values, rows) = (of(Keeps::Values), of(Keeps::Rows));
+    match (values.is_empty(), rows.is_empty()) {
+        (true, true) => String::new(),
+        (false, true) => format!(", and the values of {values}"),
+        (true, false) => format!(", and the rows of {rows}"),
+        (false, false) => format!(", the values of {values}, and the rows of {rows}"),
     }
 }

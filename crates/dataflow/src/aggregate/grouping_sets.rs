@@ -63,7 +63,12 @@ impl GroupingSets {
         self.sets.iter().map(one).collect()
     }
 
-    fn id_array(&self, id: u64, rows: usize) -> Result<ArrayRef> {
+    /// The grouping ids of the sets without any key: such a set has a row even over nothing.
+    pub(super) fn totals(&self) -> Vec<u64> {
+        self.sets.iter().filter(|s| s.nulls.iter().all(|n| *n)).map(|s| s.id).collect()
+    }
+
+    pub(super) fn id_array(&self, id: u64, rows: usize) -> Result<ArrayRef> {
         Ok(match self.id_type {
             DataType::UInt8 => Arc::new(UInt8Array::from_value(id as u8, rows)),
             DataType::UInt16 => Arc::new(UInt16Array::from_value(id as u16, rows)),

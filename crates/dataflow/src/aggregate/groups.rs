@@ -60,13 +60,6 @@ impl Groups {
         self.len() == 0
     }
 
-    /// Makes the one group of an aggregation without keys, although there is no row.
-    pub fn open_global(&mut self) {
-        if let Values::Global { open } = &mut self.values {
-            *open = true;
-        }
-    }
-
     /// Takes the keys out, in the order of their numbers. There are no groups afterwards, but room for as many.
     pub fn emit(&mut self) -> Result<Vec<ArrayRef>> {
         match &mut self.values {

@@ -4,9 +4,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, UInt64Type};
 use datafusion_expr::{ColumnarValue, GroupsAccumulator};
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion_physical_expr::expressions::Literal;
@@ -100,6 +100,32 @@ impl Kernel {
     /// Whether all rows are one group: no keys and no grouping sets.
     pub fn is_global(&self) -> bool {
         self.key_schema.fields().is_empty()
+    }
+
+    /// The keys of the groups that have a result even over nothing, a row each: that of an aggregation without keys, and
+    /// those of grouping sets without a key.
+    pub fn totals(&self) -> Result<Vec<Vec<ArrayRef>>> {
+        if self.is_global() {
+            return Ok(vec![vec![]]);
+        }
+        let one = |id: u64| -> Result<Vec<ArrayRef>> {
+            let keys = &self.key_schema.fields()[..self.keys.len()];
+            let mut keys: Vec<ArrayRef> = keys.iter().map(|f| new_null_array(f.data_type(), 1)).collect();
+            keys.push(self.sets.id_array(id, 1)?);
+            Ok(keys)
+        };
+        self.sets.totals().into_iter().map(one).collect()
+    }
+
+    /// For each of `rows` groups with these keys, whether it is one of the [`totals`](Self::totals).
+    pub fn are_totals(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<bool>> {
+        let totals = self.sets.totals();
+        if self.is_global() || totals.is_empty() {
+            return Ok(vec![self.is_global(); rows]);
+        }
+        let Some(ids) = keys.last() else { return Err(Error::internal("grouping sets without a grouping id")) };
+        let ids = cast(ids, &DataType::UInt64)?;
+        Ok(ids.as_primitive::<UInt64Type>().values().iter().map(|id| totals.contains(id)).collect())
     }
 
     /// The columns of the partial states of all aggregates, one after the other.

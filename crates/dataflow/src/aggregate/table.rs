@@ -57,14 +57,23 @@ impl Table {
         self.accumulators.merge(&segment.states, &self.ids, self.groups.len())
     }
 
-    /// Without keys, makes the one group although there is no row: `COUNT(*)` over nothing is 0.
+    /// Makes the groups that have a result although there is no row, unless they are there: `COUNT(*)` over nothing is 0.
     ///
-    /// Accumulators for many groups take it that each group has had a row, so the group gets the state of a single
+    /// Accumulators for many groups take it that each group has had a row, so such a group gets the state of a single
     /// accumulator that had none.
-    pub fn open_global(&mut self) -> Result<()> {
-        if !self.kernel.is_global() || !self.is_empty() {
-            return Ok(());
+    pub fn open_totals(&mut self) -> Result<()> {
+        for keys in self.kernel.totals()? {
+            let before = self.groups.len();
+            self.groups.intern(&keys, 1, &mut self.ids)?;
+            if self.groups.len() > before {
+                let states = self.states_of_nothing()?;
+                self.accumulators.merge(&states, &self.ids, self.groups.len())?;
+            }
         }
+        Ok(())
+    }
+
+    fn states_of_nothing(&self) -> Result<Vec<ArrayRef>> {
         let mut states: Vec<ArrayRef> = vec![];
         for function in self.kernel.functions() {
             let state = function.create_accumulator().and_then(|mut a| a.state()).map_err(data_error)?;
@@ -72,11 +81,8 @@ impl Table {
                 states.push(value.to_array().map_err(data_error)?);
             }
         }
-        for (state, field) in states.iter_mut().zip(self.kernel.state_fields()) {
-            *state = conform(state.clone(), field.data_type())?;
-        }
-        self.groups.open_global();
-        self.accumulators.merge(&states, &[0], 1)
+        let fields = self.kernel.state_fields();
+        states.into_iter().zip(fields).map(|(state, field)| conform(state, field.data_type())).collect()
     }
 
     /// Takes everything out as partial states. The table has no groups afterwards, and can be used again.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use tidemill_core::Result;
 
@@ -83,11 +83,10 @@ impl RowLayout {
         conform(&self.schema, columns, inputs.rows())
     }
 
-    /// Two rows of NULLs.
-    pub fn nulls(&self) -> Result<RecordBatch> {
-        let columns = self.schema.fields().iter().map(|f| arrow::array::new_null_array(f.data_type(), 2)).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(2));
-        Ok(RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?)
+    /// A row with these keys, and NULL in everything else.
+    pub fn nulls(&self, keys: &[ArrayRef]) -> Result<RecordBatch> {
+        let rest = self.schema.fields()[self.keys..].iter().map(|f| new_null_array(f.data_type(), 1));
+        conform(&self.schema, keys.iter().cloned().chain(rest).collect(), 1)
     }
 
     /// The arguments and filters of rows.

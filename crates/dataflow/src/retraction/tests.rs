@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, UInt32Array,
-};
-use arrow::compute::take_record_batch;
+use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion_expr::AggregateUDF;
@@ -153,7 +150,7 @@ fn answer(query: &Query, rows: &BTreeMap<Row, i64>) -> Vec<String> {
     if !all.is_empty() {
         table.update(&kernel.evaluate_inputs(&batch(&all)).unwrap()).unwrap();
     }
-    table.open_global().unwrap();
+    table.open_totals().unwrap();
     let rows = table.len();
     let (mut columns, values) = table.finish().unwrap();
     columns.extend(values);
@@ -219,7 +216,7 @@ fn one_case(seed: u64) {
         }
     }
     let empty: Vec<_> = there.iter().flat_map(|(r, w)| std::iter::repeat_n((*r, -1), *w as usize)).collect();
-    if !empty.is_empty() && !query.group.keys.is_empty() {
+    if !empty.is_empty() && query.group.keys.len() == 1 {
         let rows: Vec<Row> = empty.iter().map(|e| e.0).collect();
         let delta = Delta::weighted(batch(&rows), Int64Array::from_value(-1, rows.len()));
         steps.epoch(vec![delta], Watermark::MAX, epochs);
@@ -268,6 +265,4 @@ fn state_goes_with_its_rows_and_work_is_that_of_the_groups_touched() {
     assert_eq!(aggregates.kept_rows(), 0);
     aggregates.renumber(&[]).unwrap();
     assert!(aggregates.bytes() < 10_000, "{} bytes for nothing", aggregates.bytes());
-    let nothing = take_record_batch(&batch(&rows), &UInt32Array::from(Vec::<u32>::new())).unwrap();
-    assert_eq!(nothing.num_rows(), 0);
 }

@@ -21,6 +21,8 @@ pub struct ChangingStates {
     /// The weights of each group's rows, added up.
     counts: Vec<i64>,
     aggregates: Aggregates,
+    /// Whether a group has a result even over nothing.
+    total: Vec<bool>,
     /// While taking in rows: whether a group was touched.
     touched: Vec<bool>,
     ids: Vec<usize>,
@@ -33,6 +35,7 @@ impl ChangingStates {
             dictionary: KeyDictionary::new(kernel.key_schema().clone())?,
             keys: LatestRows::new(kernel.key_schema().clone()),
             counts: vec![],
+            total: vec![],
             aggregates: Aggregates::try_new(kernel, layout)?,
             touched: vec![],
             ids: vec![],
@@ -54,6 +57,7 @@ impl GroupStates for ChangingStates {
         self.dictionary.intern(keys, rows, &mut ids)?;
         let size = self.dictionary.size();
         self.counts.resize(size, 0);
+        self.total.resize(size, false);
         self.touched.resize(size, false);
         let insertions;
         let weights = match &delta.weights {
@@ -78,6 +82,9 @@ impl GroupStates for ChangingStates {
         }
         groups.iter().for_each(|g| self.touched[*g] = false);
         let new_keys = take_arrays(keys, &UInt32Array::from(new_firsts), None)?;
+        for (id, total) in new.iter().zip(self.kernel.are_totals(&new_keys, new.len())?) {
+            self.total[*id] = total;
+        }
         self.keys.put(&new, conform(self.kernel.key_schema(), new_keys, new.len())?)?;
         let arguments = self.layout.arguments(&self.kernel, &delta.batch)?;
         self.aggregates.change(&arguments, &ids, weights, size)?;
@@ -91,7 +98,7 @@ impl GroupStates for ChangingStates {
     }
 
     fn lives(&self, group: usize) -> bool {
-        self.counts[group] > 0 || self.kernel.is_global()
+        self.counts[group] > 0 || self.total[group]
     }
 
     fn empty(&self, group: usize) -> bool {
@@ -123,6 +130,7 @@ impl GroupStates for ChangingStates {
         self.dictionary.restart(&keys, live.len())?;
         self.keys.renumber(&live)?;
         self.counts = live.iter().map(|id| self.counts[*id]).collect();
+        self.total = live.iter().map(|id| self.total[*id]).collect();
         self.touched = vec![];
         self.aggregates.renumber(&live)?;
         Ok(Some(live))
@@ -133,7 +141,7 @@ impl GroupStates for ChangingStates {
     }
 
     fn bytes(&self) -> usize {
-        let counts = self.counts.len() * (size_of::<i64>() + 1);
+        let counts = self.counts.len() * (size_of::<i64>() + 2);
         self.keys.bytes() + self.dictionary.bytes() + counts + self.aggregates.bytes()
     }
 }

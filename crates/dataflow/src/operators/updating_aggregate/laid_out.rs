@@ -16,14 +16,14 @@ pub struct LaidOut {
     kernel: Arc<Kernel>,
     layout: RowLayout,
     expiry: Option<Expiry>,
-    /// Whether the one group of an aggregation without keys is known above.
+    /// Whether the groups that have a result before there is a row are known above.
     opened: bool,
 }
 
 impl LaidOut {
     /// For `kernel`; puts out columns of `layout`. Where `expiry` is there, rows may be late.
     pub fn new(kernel: &Arc<Kernel>, layout: &RowLayout, expiry: Option<Expiry>) -> Self {
-        Self { kernel: kernel.clone(), layout: layout.clone(), expiry, opened: !kernel.is_global() }
+        Self { kernel: kernel.clone(), layout: layout.clone(), expiry, opened: false }
     }
 }
 
@@ -50,8 +50,12 @@ impl Operator for LaidOut {
 
     fn end_epoch(&mut self, cx: &mut Cx) -> Result<()> {
         if !std::mem::replace(&mut self.opened, true) {
-            // It has a result before there is a row: a row comes and goes, so that the group is touched.
-            cx.emit(Delta::weighted(self.layout.nulls()?, Int64Array::from(vec![1, -1])));
+            // A row comes and goes, so that the group is touched.
+            for keys in self.kernel.totals()? {
+                let rows = self.layout.nulls(&keys)?;
+                cx.emit(Delta::weighted(rows.clone(), Int64Array::from(vec![1])));
+                cx.emit(Delta::weighted(rows, Int64Array::from(vec![-1])));
+            }
         }
         Ok(())
     }

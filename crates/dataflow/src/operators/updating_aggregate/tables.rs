@@ -55,7 +55,7 @@ pub struct Tables {
     when: Given,
     expiry: Option<Expiry>,
     schema: SchemaRef,
-    /// An aggregation without keys has a result before there is a row: its one group is opened once.
+    /// Groups that have a result before there is a row are opened once.
     opened: bool,
     watermark: Watermark,
 }
@@ -79,7 +79,7 @@ impl Tables {
             expiry,
             schema,
             // Only what reads the input: on each worker, so that their empty states meet where the result is made.
-            opened: !kernel.is_global() || takes == Takes::States,
+            opened: takes == Takes::States,
             watermark: Watermark::MIN,
         })
     }
@@ -118,7 +118,7 @@ impl Operator for Tables {
             return Ok(());
         }
         if !std::mem::replace(&mut self.opened, true) {
-            self.table.open_global()?;
+            self.table.open_totals()?;
         }
         let rows = self.table.len();
         if rows == 0 {

@@ -6,5 +6,6 @@ mod fields;
 pub(crate) mod fixture;
 mod groupings;
 mod refusals;
+mod retractions;
 mod rows;
 mod sql;
