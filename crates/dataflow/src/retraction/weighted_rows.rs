@@ -133,7 +133,7 @@ impl WeightedRows {
     pub fn compact(&mut self) -> Result<Option<Vec<usize>>> {
         let slack = if self.live == 0 { 0 } else { SLACK };
         match self.dictionary.len() > 2 * self.live + slack {
-            true => self.restart(|group| Some(group)).map(Some),
+            true => self.restart(Some).map(Some),
             false => Ok(None),
         }
     }
