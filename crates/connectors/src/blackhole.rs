@@ -9,6 +9,8 @@ use tidemill_core::source::Connector;
 use tidemill_core::table::TableSpec;
 use tidemill_core::{Delta, Error, OptionSpec, Result};
 
+use crate::changelog::Written;
+
 /// `'connector' = 'blackhole'`.
 #[derive(Debug)]
 pub struct Blackhole;
@@ -28,6 +30,7 @@ impl Connector for Blackhole {
 
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
         table.options.check("connector 'blackhole'", &[crate::TABLE_OPTIONS])?;
+        Written::plain(table, "blackhole")?;
         let Some(schema) = table.schema.clone() else {
             return Err(Error::internal(format!("table '{}' was opened without its columns", table.name)));
         };
@@ -46,6 +49,10 @@ impl Sink for Hole {
 
     fn accepts(&self) -> Accepts {
         Accepts::Retract
+    }
+
+    fn wants_net_changes(&self) -> bool {
+        false
     }
 
     async fn open(&self) -> Result<Box<dyn SinkWriter>> {

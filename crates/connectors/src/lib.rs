@@ -11,6 +11,10 @@
 
 #[cfg(feature = "blackhole")]
 pub mod blackhole;
+#[cfg(any(feature = "filesystem", feature = "stdio", feature = "print", feature = "blackhole"))]
+#[cfg_attr(not(any(feature = "filesystem", feature = "stdio")), expect(dead_code))]
+mod changelog;
+mod changes;
 #[cfg(feature = "datagen")]
 pub mod datagen;
 #[cfg(feature = "filesystem")]
@@ -34,7 +38,7 @@ pub mod stdio;
 mod table_options;
 #[cfg(feature = "print")]
 mod text;
-#[cfg(any(feature = "filesystem", feature = "stdio"))]
+#[cfg(any(feature = "filesystem", feature = "stdio", feature = "print", feature = "blackhole"))]
 mod weights;
 
 pub use table_options::TABLE_OPTIONS;

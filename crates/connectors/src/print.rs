@@ -15,6 +15,8 @@ use tidemill_core::source::Connector;
 use tidemill_core::table::TableSpec;
 use tidemill_core::{Delta, Error, OptionKind, OptionSpec, Result};
 
+use crate::changelog::Written;
+
 const IDENTIFIER: OptionSpec =
     OptionSpec::optional("print-identifier", OptionKind::Text, "Text before each line, followed by `> `.");
 const STANDARD_ERROR: OptionSpec =
@@ -41,6 +43,7 @@ impl Connector for Print {
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
         let options = &table.options;
         options.check("connector 'print'", &[crate::TABLE_OPTIONS, self.options()])?;
+        Written::plain(table, "print")?;
         let Some(schema) = table.schema.clone() else {
             return Err(Error::internal(format!("table '{}' was opened without its columns", table.name)));
         };
@@ -66,6 +69,10 @@ impl Sink for Printer {
 
     fn accepts(&self) -> Accepts {
         Accepts::Retract
+    }
+
+    fn key(&self) -> Vec<usize> {
+        self.key.clone()
     }
 
     async fn open(&self) -> Result<Box<dyn SinkWriter>> {

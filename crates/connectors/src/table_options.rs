@@ -1,5 +1,6 @@
 //! The options that a table has whatever its connector. The engine acts on them; connectors only let them pass.
 
+use tidemill_core::table::{CHANGELOG_MODE, OPERATION_COLUMN};
 use tidemill_core::{OptionKind, OptionSpec};
 
 /// Options of every table.
@@ -11,6 +12,8 @@ pub const TABLE_OPTIONS: &[OptionSpec] = &[
         "reject",
         "What a record does that cannot be read: it is kept in `tidemill.rejected_rows`, or it stops the query.",
     ),
+    CHANGELOG_MODE,
+    OPERATION_COLUMN,
     OptionSpec::optional(
         "source.idle-timeout",
         OptionKind::Duration,

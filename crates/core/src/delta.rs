@@ -3,8 +3,8 @@
 use std::fmt;
 
 use arrow::array::UInt32Array;
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch};
-use arrow::compute::{concat, concat_batches, filter, filter_record_batch, take, take_record_batch};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::{concat, concat_batches, filter, filter_record_batch, take, take_arrays};
 use arrow::datatypes::SchemaRef;
 
 use crate::error::Result;
@@ -96,7 +96,7 @@ impl Delta {
             a.as_ref().map(|a| Ok(int64(take(a, indices, None)?))).transpose()
         };
         Ok(Self {
-            batch: take_record_batch(&self.batch, indices)?,
+            batch: take_rows(&self.batch, indices)?,
             weights: side(&self.weights)?,
             split_watermark: side(&self.split_watermark)?,
         })
@@ -117,7 +117,7 @@ impl Delta {
         if let [one] = deltas {
             return Ok(one.clone());
         }
-        let batch = concat_batches(schema, deltas.iter().map(|d| &d.batch))?;
+        let batch = concat_rows(schema, &deltas.iter().map(|d| &d.batch).collect::<Vec<_>>())?;
         let side = |get: &dyn Fn(&Delta) -> Option<Int64Array>, none: &dyn Fn(usize) -> Int64Array| {
             if deltas.iter().all(|d| get(d).is_none()) {
                 return Ok::<_, crate::Error>(None);
@@ -134,6 +134,23 @@ impl Delta {
     }
 }
 
+/// The rows of `batch` at `indices`, also where it has no columns: a query may count rows that it does not look at.
+pub fn take_rows(batch: &RecordBatch, indices: &UInt32Array) -> Result<RecordBatch> {
+    let columns = take_arrays(batch.columns(), indices, None)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(indices.len()));
+    Ok(RecordBatch::try_new_with_options(batch.schema(), columns, &options)?)
+}
+
+/// All rows of `batches`, one after the other, also where they have no columns.
+fn concat_rows(schema: &SchemaRef, batches: &[&RecordBatch]) -> Result<RecordBatch> {
+    if schema.fields().is_empty() {
+        let rows = batches.iter().map(|b| b.num_rows()).sum();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        return Ok(RecordBatch::try_new_with_options(schema.clone(), vec![], &options)?);
+    }
+    Ok(concat_batches(schema, batches.iter().copied())?)
+}
+
 fn int64(a: ArrayRef) -> Int64Array {
     Int64Array::from(a.to_data())
 }
@@ -145,6 +162,18 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
+
+    #[test]
+    fn rows_without_columns_are_counted_all_the_same() {
+        let rows = |n| {
+            let options = RecordBatchOptions::new().with_row_count(Some(n));
+            RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options).unwrap()
+        };
+        let two = [Delta::insert(rows(2)), Delta::weighted(rows(1), Int64Array::from(vec![-1]))];
+        let all = Delta::concat(&rows(0).schema(), &two).unwrap();
+        assert_eq!((all.num_rows(), all.weights.clone()), (3, Some(Int64Array::from(vec![1, 1, -1]))));
+        assert_eq!(all.take(&UInt32Array::from(vec![2, 0])).unwrap().weights, Some(Int64Array::from(vec![-1, 1])));
+    }
 
     #[test]
     fn concat_fills_in_the_weights_that_were_absent() {

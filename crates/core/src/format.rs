@@ -6,10 +6,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Int64Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 
+use crate::delta::Delta;
 use crate::error::Result;
 use crate::option::{OptionSpec, OptionValues};
 use crate::source::{RawRows, RejectedRow};
@@ -33,6 +34,24 @@ pub trait Format: Send + Sync + fmt::Debug {
 
     /// A decoder of the columns `projection` (indices into `schema`, ascending). A thread that decodes has one of its own.
     fn decoder(&self, schema: &SchemaRef, projection: &[usize], options: &OptionValues) -> Result<Box<dyn Decoder>>;
+
+    /// The same for a table whose `PRIMARY KEY` are the columns `key` (indices into `schema`; empty without one). A format
+    /// of changes may then read records that name no more than the key of a row that is gone. Other formats do not mind.
+    fn keyed_decoder(
+        &self,
+        schema: &SchemaRef,
+        _key: &[usize],
+        projection: &[usize],
+        options: &OptionValues,
+    ) -> Result<Box<dyn Decoder>> {
+        self.decoder(schema, projection, options)
+    }
+
+    /// Whether a record says what it does to a row: inserts it, changes it, takes it back. Then a table of this format is
+    /// a log of changes, decoded blocks carry weights, and [`Encoder::encode_changes`] writes them.
+    fn is_changelog(&self) -> bool {
+        false
+    }
 
     /// An encoder of rows of `schema`.
     fn encoder(&self, schema: &SchemaRef, options: &OptionValues) -> Result<Box<dyn Encoder>>;
@@ -93,6 +112,8 @@ impl Origin {
 pub struct Decoded {
     /// The records that were right, in their order.
     pub batch: RecordBatch,
+    /// For a format of changes: `1` for a row that is inserted, `-1` for one that is taken back. Absent: all inserted.
+    pub weights: Option<Int64Array>,
     /// The records that were not.
     pub rejected: Vec<RejectedRow>,
     /// Finds the bytes behind a row of `batch`.
@@ -109,6 +130,12 @@ pub trait Decoder: Send {
 pub trait Encoder: Send {
     /// Appends the rows of `batch` to `out`, each a whole record.
     fn encode(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()>;
+
+    /// Appends the changes of `delta`, for a format with [`Format::is_changelog`]. A retraction and the insertion right
+    /// after it are an update where both have the same values in the columns `key` (never, without a key).
+    fn encode_changes(&mut self, _delta: &Delta, _key: &[usize], _out: &mut Vec<u8>) -> Result<()> {
+        Err(crate::Error::internal("a format that writes rows was handed changes"))
+    }
 
     /// What stands before the first record of a file: a CSV header. Usually nothing.
     fn header(&self, _out: &mut Vec<u8>) {}

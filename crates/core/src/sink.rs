@@ -38,6 +38,19 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Which changes it can take.
     fn accepts(&self) -> Accepts;
 
+    /// The columns of its `PRIMARY KEY`, as indices into [`schema`](Self::schema). A sink that takes
+    /// [`Accepts::Upsert`] has one, and gets at most one row for each key and epoch: with weight `1` the row as it is now,
+    /// with weight `-1` the row that is gone. One that takes [`Accepts::Retract`] gets the net changes of an epoch, a
+    /// retraction right before the insertion of the same key.
+    fn key(&self) -> Vec<usize> {
+        vec![]
+    }
+
+    /// Whether it wants the changes of an epoch added up before it is handed them. A sink that throws them away does not.
+    fn wants_net_changes(&self) -> bool {
+        true
+    }
+
     /// Starts to write.
     async fn open(&self) -> Result<Box<dyn SinkWriter>>;
 }

@@ -130,7 +130,9 @@ pub trait Source: Send + Sync + fmt::Debug {
         !self.bounded()
     }
 
-    /// Which changes it gives. Where this is not [`ChangeMode::Append`], pieces may carry weights.
+    /// Which changes its records make. A record of any other mode than append may take a row back: its pieces then carry
+    /// weights. Columns of [`ChangeMode::Upsert`] are indices into [`schema`](Self::schema); a row with a negative weight
+    /// then deletes the row of its key, whatever stands in its other columns. All changes of a row (or key) are in one split.
     fn changes(&self) -> ChangeMode {
         ChangeMode::Append
     }
@@ -166,8 +168,8 @@ pub trait SplitReader: Send {
 pub struct Piece {
     /// The decoded rows: the wanted columns, in the order of [`ReadRequest::projection`]. May be empty.
     pub batch: RecordBatch,
-    /// One weight a row, never NULL and never 0; absent where all are `+1`. Only of a source whose
-    /// [`changes`](Source::changes) are more than insertions.
+    /// Whether each row is inserted (`1`) or taken back (`-1`), and how often; absent where all are inserted once. In the
+    /// order of the split: a row is taken back after it was inserted.
     pub weights: Option<Int64Array>,
     /// The records among them that could not be decoded.
     pub rejected: Vec<RejectedRow>,

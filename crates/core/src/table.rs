@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
-use crate::option::OptionValues;
+use crate::option::{OptionKind, OptionSpec, OptionValues};
 
 /// A table that an outside system holds: the physical side of `CREATE TABLE`.
 #[derive(Debug, Clone)]
@@ -31,3 +31,20 @@ pub struct MetadataColumn {
     /// The connector's name for it: one of those in [`Connector::metadata`](crate::source::Connector::metadata).
     pub key: String,
 }
+
+/// How the records of a table change it.
+pub const CHANGELOG_MODE: OptionSpec = OptionSpec::optional(
+    "changelog.mode",
+    OptionKind::OneOf(&["append", "retract", "upsert"]),
+    "How the records of the table change it. `append`: each is a row. `upsert` (needs a PRIMARY KEY): the last row of a key \
+     counts, and one with NULL in all other columns deletes it. `retract`: what each does stands in \
+     'changelog.operation-column'. Formats of changes such as `debezium-json` need not be told.",
+);
+
+/// The column that says what a record does.
+pub const OPERATION_COLUMN: OptionSpec = OptionSpec::optional(
+    "changelog.operation-column",
+    OptionKind::Text,
+    "The text column that says what a record does: `+I` or `+U` inserts a row, `-U` or `-D` takes it back (also `INSERT`, \
+     `UPDATE_BEFORE`, `UPDATE_AFTER`, `DELETE`, `c`, `r`, `u`, `d`). Read, it is `+I`; written, it is filled in.",
+);

@@ -19,7 +19,7 @@ use crate::contract::Checked;
 use crate::crew::Crew;
 use crate::graph::{Graph, StepId};
 use crate::layout::{Layout, layout};
-use crate::operator::{LateRows, StateSize};
+use crate::operator::{LateRows, RejectedChanges, StateSize};
 use crate::operators::{self, values};
 use crate::worker::Worker;
 
@@ -71,6 +71,8 @@ pub struct EpochOutput {
     pub sinks: Vec<(NodeId, Vec<Delta>)>,
     /// Rows that came too late, and the node that refused them.
     pub late: Vec<(NodeId, LateRows)>,
+    /// Changes that took back rows which were not there, and the node that refused them.
+    pub rejected: Vec<(NodeId, RejectedChanges)>,
     /// How many rows the sources handed over.
     pub rows_in: usize,
     /// How many rows the sinks were handed.
@@ -243,6 +245,7 @@ impl Dataflow {
         for worker in &mut self.workers {
             out.steps_run += std::mem::take(&mut worker.steps_run);
             out.late.append(&mut worker.late);
+            out.rejected.append(&mut worker.rejected);
             for (node, delta) in worker.sunk.drain(..) {
                 out.rows_out += delta.num_rows();
                 match out.sinks.iter_mut().find(|(n, _)| *n == node) {

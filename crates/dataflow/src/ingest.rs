@@ -10,16 +10,17 @@ mod tests;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, Int64Builder, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, Int64Builder, RecordBatch, new_null_array};
 use arrow::compute::{concat, filter, filter_record_batch, is_not_null};
-use arrow::datatypes::{Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use bytes::Bytes;
 use tidemill_core::source::Piece;
 use tidemill_core::{Delta, Error, Position, RejectedRow, Result, SplitId, Watermark};
-use tidemill_plan::op::{EventTime, Expr, OnError, SourceOp, WatermarkExpr};
+use tidemill_plan::op::{Changelog, EventTime, Expr, OnError, SourceOp, WatermarkExpr};
 
+use crate::changelog::{changes, no_weights};
 use crate::event_time::micros;
 use crate::expression::{conform, data_error, evaluate};
 
@@ -29,6 +30,7 @@ pub struct Ingest {
     schema: SchemaRef,
     event_time: Option<EventTime>,
     on_error: OnError,
+    changelog: Option<Changelog>,
     split: Option<SplitId>,
     watermark: Watermark,
 }
@@ -66,7 +68,9 @@ impl Ingest {
             return Err(Error::internal(format!("event time in column {} of {}", event_time.column, op.name)));
         }
         let event_time = op.event_time.clone();
-        Ok(Self { schema, event_time, on_error: op.on_error, split: None, watermark: Watermark::MIN })
+        let changelog = op.changelog.clone();
+        let schema = changelog.as_ref().map_or(Arc::clone(&schema), |c| c.readable(&schema));
+        Ok(Self { schema, event_time, on_error: op.on_error, changelog, split: None, watermark: Watermark::MIN })
     }
 
     /// Names the split, for messages.
@@ -90,12 +94,16 @@ impl Ingest {
     pub fn take(&mut self, piece: Piece) -> Result<Taken> {
         let Piece { batch, weights, mut rejected, position, bytes, raw } = piece;
         let mut bad = vec![];
-        let delta = match self.event_time.clone() {
-            None => {
-                let batch = conform(&self.schema, batch.columns().to_vec(), batch.num_rows())?;
-                Delta { weights, ..Delta::insert(batch) }
+        let delta = match (self.changelog.clone(), self.event_time.clone()) {
+            (Some(changelog), _) => self.take_changes(&changelog, &batch, weights, &mut bad)?,
+            (None, None) => {
+                no_weights(weights.as_ref())?;
+                Delta::insert(conform(&self.schema, batch.columns().to_vec(), batch.num_rows())?)
             }
-            Some(event_time) => self.take_timed(&event_time, &batch, weights, &mut bad)?,
+            (None, Some(event_time)) => {
+                no_weights(weights.as_ref())?;
+                self.take_timed(&event_time, &batch, &mut bad)?
+            }
         };
         rejected.extend(bad.into_iter().map(|(row, reason)| match &raw {
             Some(raw) => {
@@ -117,7 +125,6 @@ impl Ingest {
         &mut self,
         event_time: &EventTime,
         batch: &RecordBatch,
-        mut weights: Option<Int64Array>,
         bad: &mut Vec<(usize, String)>,
     ) -> Result<Delta> {
         let computed = event_time.computed.as_ref();
@@ -137,7 +144,6 @@ impl Ingest {
             let keep = is_not_null(&time)?;
             places = Some((0..time.len()).filter(|row| time.is_valid(*row)).collect::<Vec<_>>());
             (time, batch) = (filter(&time, &keep)?, filter_record_batch(&batch, &keep)?);
-            weights = weights.map(|w| filter(&w, &keep)).transpose()?.map(|w| w.as_primitive::<Int64Type>().clone());
         }
         let rows = batch.num_rows();
         let mut columns = batch.columns().to_vec();
@@ -147,25 +153,83 @@ impl Ingest {
             && let Some(watermark) = order::watermark_after(&time, *delay, self.watermark)
         {
             self.watermark = watermark;
-            return Ok(Delta { weights, ..Delta::insert(batch) });
+            return Ok(Delta::insert(batch));
         }
         let times = micros(&time)?;
         let mut running = Running(self.watermark.0);
         let delta = match &event_time.watermark {
-            WatermarkExpr::Delay(delay) => {
-                Delta { split_watermark: running.over(times.values(), |_, t| t.saturating_sub(*delay)), weights, batch }
-            }
+            WatermarkExpr::Delay(delay) => Delta {
+                split_watermark: running.over(times.values(), |_, t| t.saturating_sub(*delay)),
+                ..Delta::insert(batch)
+            },
             WatermarkExpr::Expr(expr) => {
                 let mut failed = vec![];
                 let after = micros(&evaluate_each(expr, &batch, &mut failed)?)?;
                 let after = |row: usize, _| if after.is_valid(row) { after.value(row) } else { i64::MIN };
                 let split_watermark = running.over(times.values(), after);
-                let delta = Delta { split_watermark, weights, batch };
+                let delta = Delta { split_watermark, ..Delta::insert(batch) };
                 self.without(delta, failed, places, bad)?
             }
         };
         self.watermark = Watermark(running.0);
         Ok(delta)
+    }
+
+    /// Records that are changes. Each row carries the watermark of its split just before it, also where it is not below
+    /// it: the row that it takes back may be.
+    fn take_changes(
+        &mut self,
+        changelog: &Changelog,
+        batch: &RecordBatch,
+        weights: Option<Int64Array>,
+        bad: &mut Vec<(usize, String)>,
+    ) -> Result<Delta> {
+        let (delta, places) = changes(changelog, batch, weights, bad)?;
+        let Some(event_time) = self.event_time.clone() else {
+            let batch = conform(&self.schema, delta.batch.columns().to_vec(), delta.num_rows())?;
+            return Ok(delta.with_batch(batch));
+        };
+        let mut failed = vec![];
+        let time = match &event_time.computed {
+            Some((_, expr)) => evaluate_each(expr, &delta.batch, &mut failed)?,
+            None => Arc::clone(delta.batch.column(event_time.column)),
+        };
+        let inserts = |row: usize| delta.weights.as_ref().is_none_or(|w| w.value(row) > 0);
+        // A deletion by key need not know the time of the row that it deletes.
+        let timeless = |row: usize| time.is_null(row) && (inserts(row) || changelog.key.is_empty());
+        let name = self.schema.field(event_time.column).name();
+        let is_bad: Vec<bool> = (0..delta.num_rows()).map(timeless).collect();
+        for (row, _) in is_bad.iter().enumerate().filter(|(_, bad)| **bad) {
+            let why = failed.iter().find(|(r, _)| *r == row).map(|(_, why)| why.clone());
+            let row = places.as_ref().map_or(row, |p| p[row]);
+            bad.push((row, why.unwrap_or_else(|| format!("the event time '{name}' is NULL"))));
+        }
+        bad.sort_by_key(|(row, _)| *row);
+        let keep: BooleanArray = is_bad.into_iter().map(|bad| Some(!bad)).collect();
+        let (delta, time) = match keep.true_count() == keep.len() {
+            true => (delta, time),
+            false => (delta.filter(&keep)?, filter(&time, &keep)?),
+        };
+        let mut columns = delta.batch.columns().to_vec();
+        columns.extend(event_time.computed.as_ref().map(|_| Arc::clone(&time)));
+        let delta = delta.with_batch(conform(&self.schema, columns, delta.num_rows())?);
+        let times = micros(&time)?;
+        let after: Int64Array = match &event_time.watermark {
+            WatermarkExpr::Delay(delay) => times.iter().map(|t| t.map(|t| t.saturating_sub(*delay))).collect(),
+            // A record whose watermark cannot be told leaves it where it is.
+            WatermarkExpr::Expr(expr) => micros(&evaluate_each(expr, &delta.batch, &mut vec![])?)?,
+        };
+        let mut watermark = self.watermark.0;
+        let side = (0..delta.num_rows()).map(|row| {
+            let before = watermark;
+            if after.is_valid(row) && delta.weights.as_ref().is_none_or(|w| w.value(row) > 0) {
+                watermark = watermark.max(after.value(row).min(i64::MAX - 1));
+            }
+            before
+        });
+        let side: Int64Array = side.collect();
+        self.watermark = Watermark(watermark);
+        Ok(Delta { split_watermark: Some(side), ..delta })
     }
 
     /// `delta` without the rows in `failed`, which go to `bad` under their places in the piece.

@@ -8,11 +8,13 @@
 //! 4. [`mod@dataflow`]: the step from one epoch to the next; [`exchange`] cuts deltas by key, [`contract`] watches operators.
 //!
 //! Beside them: [`aggregate`] (groups and partial aggregates), [`retraction`] (aggregates whose rows may be taken back),
-//! [`event_time`] and [`expression`], which operators lean on.
+//! [`event_time`] and [`expression`], which operators lean on;
+//! [`ingest`] and [`changelog`], what the rim does to records.
 //!
 //! This crate performs no input or output, reads no clock, draws no random number and knows no runtime.
 
 pub mod aggregate;
+pub mod changelog;
 pub mod contract;
 mod crew;
 pub mod dataflow;
@@ -32,5 +34,5 @@ mod worker;
 
 pub use dataflow::{Config, Dataflow, EpochInput, EpochOutput, NodeRows, SourceFeed};
 pub use ingest::{Ingest, Taken};
-pub use operator::{Cx, LateRows, Operator, StateSize};
+pub use operator::{Cx, LateRows, Operator, RejectedChanges, StateSize};
 pub use split_watermarks::SplitWatermarks;

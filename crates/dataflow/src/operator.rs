@@ -65,6 +65,16 @@ pub struct Cx {
     pub now: Micros,
     emitted: Vec<Delta>,
     late: Vec<LateRows>,
+    rejected: Vec<RejectedChanges>,
+}
+
+/// Changes that an operator could not take in: they take back rows that are not there.
+#[derive(Debug, Clone)]
+pub struct RejectedChanges {
+    /// The rows, as they came to the operator.
+    pub rows: RecordBatch,
+    /// Why, for all of them.
+    pub reason: String,
 }
 
 /// Rows that an operator refused because a window of theirs was over.
@@ -98,6 +108,18 @@ impl Cx {
         if rows.rows.num_rows() > 0 {
             self.late.push(rows);
         }
+    }
+
+    /// Reports changes that could not be taken in.
+    pub fn reject(&mut self, changes: RejectedChanges) {
+        if changes.rows.num_rows() > 0 {
+            self.rejected.push(changes);
+        }
+    }
+
+    /// Takes what was rejected.
+    pub fn take_rejected(&mut self) -> Vec<RejectedChanges> {
+        std::mem::take(&mut self.rejected)
     }
 
     /// Takes what was emitted.

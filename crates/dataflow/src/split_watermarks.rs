@@ -87,13 +87,14 @@ impl SplitWatermarks {
         let (Some(column), true) = (self.event_time, behind) else { return Ok(delta) };
         let times = micros(delta.batch.column(column))?;
         let merged = self.merged.0;
-        if min_max(&times).is_none_or(|(min, _)| min >= merged) {
+        let own = delta.split_watermark.as_ref();
+        if own.is_none() && min_max(&times).is_none_or(|(min, _)| min >= merged) {
             return Ok(delta);
         }
-        let own = delta.split_watermark.as_ref();
+        // Changes carry a watermark each, for the rows that they take back.
         let judged = times.values().iter().enumerate().map(|(row, t)| {
             let own = own.filter(|w| w.is_valid(row)).map(|w| w.value(row));
-            own.max((*t < merged).then_some(merged))
+            own.map_or((*t < merged).then_some(merged), |own| Some(own.max(merged)))
         });
         let split_watermark = Some(judged.collect::<Int64Array>());
         Ok(Delta { split_watermark, ..delta })

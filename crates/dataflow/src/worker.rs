@@ -12,7 +12,7 @@ use tidemill_plan::NodeId;
 
 use crate::exchange::Exchange;
 use crate::layout::{Input, Layout, Reader, Route, StepLayout};
-use crate::operator::{Cx, LateRows, Operator};
+use crate::operator::{Cx, LateRows, Operator, RejectedChanges};
 
 /// A worker's instance of a step.
 pub(crate) struct Slot {
@@ -37,6 +37,7 @@ pub(crate) struct Worker {
     pub(crate) outbox: Vec<(usize, usize, usize, Delta)>,
     pub(crate) sunk: Vec<(NodeId, Delta)>,
     pub(crate) late: Vec<(NodeId, LateRows)>,
+    pub(crate) rejected: Vec<(NodeId, RejectedChanges)>,
     /// How many steps ran in this epoch.
     pub(crate) steps_run: usize,
     exchange: Exchange,
@@ -63,6 +64,7 @@ impl Worker {
             outbox: vec![],
             sunk: vec![],
             late: vec![],
+            rejected: vec![],
             steps_run: 0,
             exchange: Exchange::default(),
             cx: Cx::default(),
@@ -105,6 +107,7 @@ impl Worker {
         slot.forwarded = slot.operator.advance(watermark, &mut self.cx)?.max(slot.forwarded);
         slot.operator.end_epoch(&mut self.cx)?;
         self.late.extend(self.cx.take_late().into_iter().map(|rows| (step.node, rows)));
+        self.rejected.extend(self.cx.take_rejected().into_iter().map(|rows| (step.node, rows)));
         self.hand_on(layout, index)
     }
 

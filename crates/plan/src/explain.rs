@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::graph::{Node, NodeId, StreamPlan};
 use crate::op::{
-    AggregateCall, Emit, GroupBy, RowWindow, SinkTarget, SortKey, SourceInput, SourceOp, StreamOp, TopNOp,
-    UpdatingAggregateOp, WatermarkExpr, WindowAggregateOp,
+    AggregateCall, ChangeKind, Emit, Give, GroupBy, RowWindow, SinkTarget, SortKey, SourceInput, SourceOp, StreamOp,
+    TopNOp, UpdatingAggregateOp, WatermarkExpr, WindowAggregateOp,
 };
 use crate::state::state_of;
 use crate::window::{Length, Window, Zone};
@@ -82,6 +82,19 @@ fn walk(
 fn detail(plan: &StreamPlan, node: &Node) -> String {
     match &node.op {
         StreamOp::Source(op) => source(op, node),
+        StreamOp::Normalize(op) => match op.key.is_empty() {
+            true => "by all columns".into(),
+            false => format!("by {}", names(&node.edge.schema, &op.key)),
+        },
+        StreamOp::Compact(op) => {
+            let key =
+                if op.key.is_empty() { String::new() } else { format!(" by {}", names(&node.edge.schema, &op.key)) };
+            match op.give {
+                Give::Changes => format!("net changes{key}"),
+                Give::LastByKey | Give::LastInserted => format!("last row{key}"),
+                Give::GreatestByKey => format!("greatest live row{key}"),
+            }
+        }
         StreamOp::Values(batches) => format!("rows={}", batches.iter().map(|b| b.num_rows()).sum::<usize>()),
         StreamOp::Filter(expr) => expr.to_string(),
         StreamOp::Project(exprs) => {
@@ -112,6 +125,10 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
     }
 }
 
+fn names(schema: &arrow::datatypes::Schema, columns: &[usize]) -> String {
+    columns.iter().map(|c| schema.field(*c).name().as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// The plan of a batch run, below the line of its node.
 fn batch_run(node: &Node) -> String {
     match &node.op {
@@ -129,6 +146,13 @@ fn source(op: &SourceOp, node: &Node) -> String {
         SourceInput::AtEnd(_) => return format!("{} answered by DataFusion once its inputs have ended", op.name),
         _ => format!("{} columns=[{}]", op.name, columns.join(", ")),
     };
+    if let Some(changelog) = &op.changelog {
+        let _ = match &changelog.kind {
+            ChangeKind::Weights => write!(text, " changes"),
+            ChangeKind::Operation(column) => write!(text, " changes={}", node.edge.schema.field(*column).name()),
+            ChangeKind::Tombstone(_) => write!(text, " changes=tombstones"),
+        };
+    }
     if let Some(time) = &op.event_time {
         let column = node.edge.schema.field(time.column).name();
         let _ = match &time.watermark {

@@ -6,7 +6,7 @@
 //!
 //! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
 //! windows), [`retraction`] (which aggregates follow a retraction by themselves), [`state`] (what bounds the state of each
-//! operator), [`explain`] (the text of `EXPLAIN`).
+//! operator), [`unique`] (what tells rows apart), [`explain`] (the text of `EXPLAIN`).
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
 
@@ -15,6 +15,7 @@ pub mod graph;
 pub mod op;
 pub mod retraction;
 pub mod state;
+pub mod unique;
 pub mod window;
 
 pub use graph::{Edge, Node, NodeId, StreamPlan};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::FieldRef;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion_expr::LogicalPlan;
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
@@ -22,6 +22,8 @@ pub type Expr = Arc<dyn PhysicalExpr>;
 pub enum StreamOp {
     /// Rows from a table.
     Source(SourceOp),
+    /// The changes of a table that is a log of changes, made exact: see [`NormalizeOp`].
+    Normalize(NormalizeOp),
     /// Rows that are known already: `VALUES`. Put out once, in the first epoch; then the edge ends.
     Values(Vec<RecordBatch>),
     /// The rows for which the expression is true.
@@ -45,6 +47,8 @@ pub enum StreamOp {
     UpdatingAggregate(UpdatingAggregateOp),
     /// The first rows of each partition by an order: `ROW_NUMBER() <= n`, `ORDER BY .. LIMIT n`.
     TopN(TopNOp),
+    /// Adds up the changes of an epoch before they leave.
+    Compact(CompactOp),
     /// Hands its rows to the world: a table's sink, or the reader of a result.
     Sink(SinkOp),
 }
@@ -88,6 +92,81 @@ pub struct SourceOp {
     pub idle_timeout: Option<Micros>,
     /// What becomes of a record that cannot be taken in.
     pub on_error: OnError,
+    /// For a table whose records are changes: how they change it. A [`NormalizeOp`] is then above it.
+    pub changelog: Option<Changelog>,
+}
+
+/// How the records of a table that is a log of changes change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changelog {
+    /// The columns of the source's output that are the table's `PRIMARY KEY`: the last row of a key is the one that
+    /// counts, and a deletion need not know more than the key. Empty: rows are told apart by all their columns.
+    pub key: Vec<usize>,
+    /// What says whether a row is inserted or taken back.
+    pub kind: ChangeKind,
+}
+
+/// What says whether a row of a [`Changelog`] is inserted or taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The weights that come with the rows from the source.
+    Weights,
+    /// A text column of the source's output: `+I`, `-U`, `+U`, `-D` and other names for them. It reads `+I` afterwards, since
+    /// the rows that are there were inserted.
+    Operation(usize),
+    /// A row that is NULL in all these columns deletes the row of its key.
+    Tombstone(Vec<usize>),
+}
+
+impl Changelog {
+    /// The columns of the source as its records have them: a deletion may know no more than the key.
+    pub fn readable(&self, schema: &SchemaRef) -> SchemaRef {
+        if self.key.is_empty() {
+            return Arc::clone(schema);
+        }
+        let field = |(i, f): (usize, &FieldRef)| match self.key.contains(&i) || f.is_nullable() {
+            true => Arc::clone(f),
+            false => Arc::new(f.as_ref().clone().with_nullable(true)),
+        };
+        Arc::new(Schema::new(schema.fields().iter().enumerate().map(field).collect::<Vec<_>>()))
+    }
+}
+
+/// Makes exact retractions and insertions of a [`Changelog`]: what is taken back is the row as it was inserted, and a row
+/// that was never inserted is not taken back but rejected. Output columns are those of the source.
+#[derive(Debug, Clone)]
+pub struct NormalizeOp {
+    /// As [`Changelog::key`].
+    pub key: Vec<usize>,
+    /// The event-time column, if there is one: a row is taken back at its own time, and may be late for its windows.
+    pub event_time: Option<usize>,
+    /// What becomes of the retraction of a row that was never inserted.
+    pub on_error: OnError,
+}
+
+/// Adds up the changes of an epoch, so that a sink gets only what differs from the epoch before; a retraction stands right
+/// before the insertion of the same key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompactOp {
+    /// The columns that pair a retraction with an insertion. Empty: all of them.
+    pub key: Vec<usize>,
+    /// What the sink is handed.
+    pub give: Give,
+}
+
+/// What a [`CompactOp`] gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Give {
+    /// All that has changed: rows gone and rows new.
+    Changes,
+    /// One row for each key that has changed: the row as it is now, or with weight -1 the row that is gone. The plan
+    /// proves that there is at most one live row for a key.
+    LastByKey,
+    /// The same where nothing proves it: the live rows of each key are kept, and the greatest of them (column by column)
+    /// is the one that is given. So it does not depend on which came first.
+    GreatestByKey,
+    /// The same over insertions only: the last one of a key is given.
+    LastInserted,
 }
 
 /// What becomes of a record that cannot be decoded or has no event time.
@@ -322,6 +401,7 @@ impl StreamOp {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Source(_) => "Source",
+            Self::Normalize(_) => "Normalize",
             Self::Values(_) => "Values",
             Self::Filter(_) => "Filter",
             Self::Project(_) => "Project",
@@ -336,6 +416,7 @@ impl StreamOp {
             },
             Self::UpdatingAggregate(_) => "UpdatingAggregate",
             Self::TopN(_) => "TopN",
+            Self::Compact(_) => "Compact",
             Self::Sink(_) => "Sink",
         }
     }

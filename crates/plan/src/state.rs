@@ -5,7 +5,7 @@ use std::fmt;
 use tidemill_core::ChangeMode;
 
 use crate::graph::{Edge, Node, StreamPlan};
-use crate::op::{Emit, RowWindow, SinkTarget, StreamOp, TopNOp, UpdatingAggregateOp};
+use crate::op::{Emit, Give, RowWindow, SinkTarget, StreamOp, TopNOp, UpdatingAggregateOp};
 use crate::retraction::Keeps;
 use crate::window::Length;
 
@@ -120,6 +120,20 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
             }
         }
         StreamOp::TopN(op) => top_n(op, input, &windowed, &later),
+        StreamOp::Normalize(op) => StateBound::Watermark {
+            keeps: match op.key.is_empty() {
+                true => "each row of the table".into(),
+                false => "the row of each PRIMARY KEY of the table".into(),
+            },
+            until: "the table's changes delete it".into(),
+        },
+        StreamOp::Compact(op) => match op.give {
+            Give::GreatestByKey => StateBound::Keys {
+                keeps: "the live rows of each PRIMARY KEY of the sink".into(),
+                remedy: "group by the sink's PRIMARY KEY, so that the query proves there is one".into(),
+            },
+            _ => StateBound::None,
+        },
         StreamOp::Sink(sink) => match sink.target {
             SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
             _ => StateBound::None,

@@ -1,5 +1,7 @@
 //! The batch answer: what DataFusion says to the same statement over all rows at once. The right side of the law.
 
+mod final_table;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,12 +15,12 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{collect, execute_stream};
 use futures::TryStreamExt;
 use tidemill_core::source::{ReadRequest, Source};
-use tidemill_core::{ChangeMode, Delta, EpochClock, Error, Result};
+use tidemill_core::{Delta, EpochClock, Error, Result};
 use tidemill_sql::catalog::StreamScan;
+use tidemill_sql::lower::changelog::table_changelog;
 use tidemill_sql::session::Planner;
 use tidemill_sql::windows::batch::batch_plan;
 
-use crate::consolidate::consolidate;
 use crate::session::Session;
 
 /// Reads all rows of the tables that the one query of `text` names, and answers it in one batch. Late rows are not late
@@ -58,21 +60,26 @@ pub async fn prepare_with(
     let (Some(query), true) = (queries.pop(), queries.is_empty()) else {
         return Err(Error::statement("one query is asked for here"));
     };
-    let mut sources: HashMap<String, Arc<dyn Source>> = HashMap::new();
+    let mut scans: HashMap<String, StreamScan> = HashMap::new();
     query
         .plan
         .apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node
                 && let Some(stream) = scan.source.downcast_ref::<StreamScan>()
             {
-                sources.insert(stream.table.name.clone(), Arc::clone(&stream.source));
+                scans.insert(stream.table.name.clone(), stream.clone());
             }
             Ok(TreeNodeRecursion::Continue)
         })
         .map_err(failed)?;
     let mut tables: HashMap<String, Arc<dyn TableProvider>> = HashMap::new();
-    for (name, source) in sources {
-        let rows = read_all(source.as_ref(), batch_rows).await.map_err(|e| e.context(format!("table '{name}'")))?;
+    for (name, scan) in scans {
+        let source = &scan.source;
+        let pieces = read_all(source.as_ref(), batch_rows).await.map_err(|e| e.context(format!("table '{name}'")))?;
+        let rows = match table_changelog(&scan)? {
+            None => pieces.into_iter().flatten().map(|delta| delta.batch).collect(),
+            Some(changelog) => final_table::rows(&changelog, &source.schema(), pieces)?,
+        };
         // Each thread has a part of its own to begin with.
         let part = rows.len().div_ceil(threads.max(1)).max(1);
         let parts = rows.chunks(part).map(<[_]>::to_vec).collect::<Vec<_>>();
@@ -122,26 +129,23 @@ pub async fn run_counting(state: &SessionState, plan: &LogicalPlan) -> Result<us
     run.await.map_err(failed)
 }
 
-/// All rows of a bounded source, all columns.
-async fn read_all(source: &dyn Source, batch_rows: usize) -> Result<Vec<RecordBatch>> {
+/// All records of a bounded source, all columns, by split.
+async fn read_all(source: &dyn Source, batch_rows: usize) -> Result<Vec<Vec<Delta>>> {
     if !source.bounded() {
         return Err(Error::unsupported("a table without an end has no batch answer"));
     }
     let schema = source.schema();
-    let changing = source.changes() != ChangeMode::Append;
     let request = ReadRequest { projection: (0..schema.fields().len()).collect(), batch_rows, decode_threads: 2 };
-    let mut pieces = vec![];
+    let mut splits = vec![];
     for split in source.splits().await?.splits {
         let mut reader = source.open(&split, None, &request).await?;
+        let mut deltas = vec![];
         while let Some(piece) = reader.next().await? {
-            pieces.push(Delta { weights: piece.weights, ..Delta::insert(piece.batch) });
+            deltas.push(Delta { weights: piece.weights, ..Delta::insert(piece.batch) });
         }
+        splits.push(deltas);
     }
-    // What was inserted and taken back again is not there.
-    match changing {
-        true => Ok(vec![consolidate(&schema, &pieces)?]),
-        false => Ok(pieces.into_iter().map(|p| p.batch).collect()),
-    }
+    Ok(splits)
 }
 
 fn failed(e: datafusion::error::DataFusionError) -> Error {

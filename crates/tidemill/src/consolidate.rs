@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::row::{OwnedRow, RowConverter, SortField};
@@ -17,6 +17,9 @@ pub fn consolidate(schema: &SchemaRef, deltas: &[Delta]) -> Result<RecordBatch> 
     let Some(weights) = &all.weights else { return Ok(all.batch) };
     let fields = schema.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect();
     let converter = RowConverter::new(fields)?;
+    if schema.fields().is_empty() {
+        return without_columns(&all, weights);
+    }
     let rows = converter.convert_columns(all.batch.columns())?;
     // By row: its weight, and where it first appeared.
     let mut sums: HashMap<OwnedRow, (i64, u32)> = HashMap::new();
@@ -40,11 +43,19 @@ pub fn consolidate(schema: &SchemaRef, deltas: &[Delta]) -> Result<RecordBatch> 
     Ok(take_record_batch(&all.batch, &UInt32Array::from(indices))?)
 }
 
+/// Rows that are told apart by nothing, as often as their weights add up to.
+fn without_columns(all: &Delta, weights: &Int64Array) -> Result<RecordBatch> {
+    let rows = usize::try_from(weights.values().iter().sum::<i64>())
+        .map_err(|_| Error::internal("a result retracted a row that it had not inserted"))?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(all.schema(), vec![], &options)?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, AsArray, Int64Array};
+    use arrow::array::{ArrayRef, AsArray};
     use arrow::datatypes::Int64Type;
 
     use super::*;

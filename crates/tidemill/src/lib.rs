@@ -95,7 +95,7 @@ pub use result::{Changes, QueryResult};
 pub use run::{Running, Summary, WatermarkReport};
 pub use session::{EventTime, Session};
 pub use tables::push::Sender;
-pub use tidemill_core::{Clock, Delta, Error, ErrorKind, ManualClock, Result, SystemClock, Watermark};
+pub use tidemill_core::{ChangeMode, Clock, Delta, Error, ErrorKind, ManualClock, Result, SystemClock, Watermark};
 
 /// The connectors and formats that were built in.
 pub use tidemill_connectors as connectors;

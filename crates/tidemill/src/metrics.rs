@@ -135,6 +135,11 @@ impl Metrics {
         source.rejected.fetch_add(rejected, Relaxed);
     }
 
+    /// Changes that were taken in as rows and then refused.
+    pub(crate) fn rejected(&self, source: usize, rows: u64) {
+        self.0.sources[source].rejected.fetch_add(rows, Relaxed);
+    }
+
     pub(crate) fn watermark(&self, source: usize, watermark: Watermark) {
         let source = &self.0.sources[source];
         // The end is said by `ended`; people rather read how far the data went.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use tidemill_core::source::Source;
-use tidemill_core::{Clock, EpochClock, Error, Result, SystemClock};
+use tidemill_core::{ChangeMode, Clock, Delta, EpochClock, Error, Result, SystemClock};
 use tidemill_sql::catalog::{Catalog, Entry};
 use tidemill_sql::session::Planner;
 
 use crate::pipeline::{Output, Script};
 use crate::result::QueryResult;
 use crate::tables::kept::Kept;
-use crate::tables::memory::MemoryTable;
+use crate::tables::memory::{MemoryTable, check_key};
 use crate::tables::push::{PushTable, Sender};
 
 /// Batches that a pushed table holds before its sender has to wait.
@@ -153,6 +153,67 @@ impl Session {
     /// If there is no such time column.
     pub fn register_push(&self, name: &str, schema: SchemaRef, event_time: Option<EventTime>) -> Result<Sender> {
         let (sender, table) = PushTable::new(Arc::clone(&schema), PUSH_QUEUE);
+        self.catalog.register_source(name, Arc::new(table), watermark(&schema, event_time)?)?;
+        Ok(sender)
+    }
+
+    /// Registers a table that is made by changes which are there already: weight `1` inserts a row, `-1` takes it back.
+    /// `changes` says which kinds there are; see [`Sender::send_changes`].
+    ///
+    /// # Errors
+    /// If the batches differ in their columns, if there is no such time column or key, or if a table of insertions has a
+    /// retraction.
+    pub fn register_changes(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+        deltas: Vec<Delta>,
+        changes: ChangeMode,
+        event_time: Option<EventTime>,
+    ) -> Result<()> {
+        let table = MemoryTable::of_changes(Arc::clone(&schema), vec![deltas], changes)?;
+        self.catalog.register_source(name, Arc::new(table), watermark(&schema, event_time)?)
+    }
+
+    /// Registers a table that the program pushes changes into, of the kinds that `changes` says. It ends when the sender is
+    /// dropped.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    /// # use tidemill::{ChangeMode, Delta, Session};
+    /// # #[tokio::main(flavor = "multi_thread")]
+    /// # async fn main() -> tidemill::Result<()> {
+    /// let rows = |ids: Vec<i64>, stock: Vec<i64>| {
+    ///     RecordBatch::try_from_iter([
+    ///         ("id", Arc::new(Int64Array::from(ids)) as ArrayRef),
+    ///         ("stock", Arc::new(Int64Array::from(stock))),
+    ///     ])
+    /// };
+    /// let session = Session::new();
+    /// let columns = rows(vec![], vec![])?.schema();
+    /// let items = session.register_push_changes("items", columns, ChangeMode::Upsert(vec![0]), None)?;
+    /// let result = session.sql("SELECT id, stock FROM items").await?;
+    /// items.send(rows(vec![1, 2], vec![5, 7])?).await?;
+    /// let changes = Delta::weighted(rows(vec![1, 2], vec![4, 0])?, Int64Array::from(vec![1, -1]));
+    /// items.send_changes(changes).await?; // 1 is replaced, 2 is deleted
+    /// drop(items);
+    /// assert_eq!(result.collect().await?, rows(vec![1], vec![4])?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no such time column or key.
+    pub fn register_push_changes(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+        changes: ChangeMode,
+        event_time: Option<EventTime>,
+    ) -> Result<Sender> {
+        check_key(&schema, &changes)?;
+        let (sender, table) = PushTable::of_changes(Arc::clone(&schema), changes, PUSH_QUEUE);
         self.catalog.register_source(name, Arc::new(table), watermark(&schema, event_time)?)?;
         Ok(sender)
     }

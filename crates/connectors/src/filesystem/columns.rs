@@ -10,6 +10,7 @@ use tidemill_core::{Error, Result};
 
 use super::location::FoundFile;
 use super::partition;
+use crate::changelog;
 use crate::formats::sql_type;
 use crate::records::layout::Place;
 
@@ -40,6 +41,8 @@ pub(crate) struct FileColumns {
     pub(crate) schema: SchemaRef,
     /// The columns that a record holds.
     pub(crate) records: SchemaRef,
+    /// The key, among the columns of a record.
+    pub(crate) key: Vec<usize>,
     /// Where each column of `schema` is.
     pub(crate) places: Vec<Place>,
     constants: Vec<FileColumn>,
@@ -73,7 +76,9 @@ impl FileColumns {
             places.push(Place::Constant(constants.len()));
             constants.push([FileColumn::Path, FileColumn::Name, FileColumn::Size, FileColumn::Modified][i].clone());
         }
-        Ok(Self { schema: Arc::new(Schema::new(fields)), records: Arc::new(Schema::new(records)), places, constants })
+        let records: SchemaRef = Arc::new(Schema::new(records));
+        let key = changelog::key_in(table, &records);
+        Ok(Self { schema: Arc::new(Schema::new(fields)), records, key, places, constants })
     }
 
     /// The values of the constants `wanted` in `file`, as arrays of one value.

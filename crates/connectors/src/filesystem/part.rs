@@ -12,14 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::basic::Compression as ParquetCompression;
 use ::parquet::file::properties::WriterProperties;
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tidemill_core::format::Encoder;
-use tidemill_core::{Error, OptionValues, Result};
+use tidemill_core::{Delta, Error, OptionValues, Result};
 use tokio::runtime::Handle;
 
 use super::compression::{Codec, Compressor};
@@ -33,6 +32,8 @@ pub(crate) struct PartKind {
     /// The columns in the file.
     pub(crate) schema: SchemaRef,
     pub(crate) options: OptionValues,
+    /// For a format of changes: the key, among the columns in the file.
+    pub(crate) changes: Option<Vec<usize>>,
 }
 
 /// Where a part is to appear.
@@ -47,6 +48,7 @@ pub(crate) enum Target {
 /// A file that is being written.
 pub(crate) struct Part {
     encode: Encode,
+    changes: Option<Vec<usize>>,
     written: Arc<AtomicU64>,
     pending: Pending,
 }
@@ -82,15 +84,19 @@ impl Part {
         };
         let written = Arc::new(AtomicU64::new(0));
         let write = Box::new(Counted { write, bytes: written.clone() });
-        Ok(Self { encode: Encode::new(kind, write)?, written, pending })
+        Ok(Self { encode: Encode::new(kind, write)?, changes: kind.changes.clone(), written, pending })
     }
 
     /// Adds rows.
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub(crate) fn write(&mut self, rows: &Delta) -> Result<()> {
+        let batch = &rows.batch;
         match &mut self.encode {
             Encode::Records { encoder, text, write } => {
                 text.clear();
-                encoder.encode(batch, text)?;
+                match &self.changes {
+                    Some(key) => encoder.encode_changes(rows, key, text)?,
+                    None => encoder.encode(batch, text)?,
+                }
                 Ok(write.write_all(text)?)
             }
             Encode::Parquet(writer) => writer.write(batch).map_err(parquet),

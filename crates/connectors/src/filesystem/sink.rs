@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::{cast, take_record_batch};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use tidemill_core::sink::{Accepts, Sink, SinkWriter};
 use tidemill_core::table::TableSpec;
@@ -20,13 +20,13 @@ use super::location::Location;
 use super::options::{FileFormat, FileOptions};
 use super::part::{Part, PartKind, Pending, Target};
 use super::partition;
+use crate::changelog::{self, Written};
 use crate::records::feed::died;
-use crate::weights;
 
 /// Files to write rows to.
 #[derive(Debug)]
 pub(crate) struct FileSink {
-    schema: SchemaRef,
+    written: Arc<Written>,
     plan: Arc<Plan>,
 }
 
@@ -51,6 +51,11 @@ impl FileSink {
         let Some(schema) = table.schema.clone() else {
             return Err(Error::internal(format!("table '{}' was opened without its columns", table.name)));
         };
+        let format = match options.format {
+            FileFormat::Records(format) => Some(format),
+            FileFormat::Parquet | FileFormat::Arrow => None,
+        };
+        let written = Written::new(table, format)?;
         let in_path = partition_indices(table, &schema)?;
         let in_file: Vec<usize> = (0..schema.fields().len()).filter(|i| !in_path.contains(i)).collect();
         if in_file.is_empty() {
@@ -74,9 +79,10 @@ impl FileSink {
             format.encoder(&file_schema, &options.all)?;
         }
         let in_path = in_path.into_iter().map(|i| (i, schema.field(i).name().clone())).collect();
+        let changes = written.by_format().then(|| changelog::key_in(table, &file_schema));
         let plan = Plan {
             location,
-            kind: PartKind { format: options.format, codec, schema: file_schema, options: options.all },
+            kind: PartKind { format: options.format, codec, schema: file_schema, options: options.all, changes },
             in_file,
             in_path,
             default_partition: options.default_partition,
@@ -84,18 +90,22 @@ impl FileSink {
             roll_interval: options.roll_interval,
         };
         plan.location.check_directory()?;
-        Ok(Self { schema: Arc::new(Schema::new(schema.fields().clone())), plan: Arc::new(plan) })
+        Ok(Self { written: Arc::new(written), plan: Arc::new(plan) })
     }
 }
 
 #[async_trait]
 impl Sink for FileSink {
     fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+        self.written.schema.clone()
     }
 
     fn accepts(&self) -> Accepts {
-        Accepts::Append
+        self.written.accepts()
+    }
+
+    fn key(&self) -> Vec<usize> {
+        self.written.key.clone()
     }
 
     async fn open(&self) -> Result<Box<dyn SinkWriter>> {
@@ -103,6 +113,7 @@ impl Sink for FileSink {
         let run = format!("{:016x}", rand::random::<u64>());
         Ok(Box::new(FileWriter(Some(Open {
             plan: self.plan.clone(),
+            written: self.written.clone(),
             run,
             count: 0,
             parts: HashMap::new(),
@@ -130,13 +141,12 @@ impl FileWriter {
 #[async_trait]
 impl SinkWriter for FileWriter {
     async fn write(&mut self, delta: &Delta) -> Result<()> {
-        let rows = weights::expand(delta)?;
-        if rows.num_rows() == 0 {
+        if delta.is_empty() {
             return Ok(());
         }
         // The reading of the clock is taken here, where a test can stop it.
-        let now = Instant::now();
-        self.blocking(move |open| open.write(&rows, now)).await
+        let (now, delta) = (Instant::now(), delta.clone());
+        self.blocking(move |open| open.write(&open.written.records(&delta)?, now)).await
     }
 
     async fn publish(&mut self) -> Result<()> {
@@ -153,6 +163,7 @@ impl SinkWriter for FileWriter {
 /// The files that are open and those that wait to be published. Dropped, it leaves none of them behind.
 struct Open {
     plan: Arc<Plan>,
+    written: Arc<Written>,
     run: String,
     count: usize,
     /// By the directory below the path: `day=2024-01-31/`.
@@ -162,20 +173,20 @@ struct Open {
 }
 
 impl Open {
-    fn write(&mut self, rows: &RecordBatch, now: Instant) -> Result<()> {
+    fn write(&mut self, rows: &Delta, now: Instant) -> Result<()> {
         self.roll(now)?;
         let plan = self.plan.clone();
         if plan.in_path.is_empty() {
             return self.write_to("", &plan.in_file_of(rows)?, now);
         }
-        for (directory, indices) in plan.by_partition(rows)? {
-            let part = take_record_batch(rows, &UInt32Array::from(indices))?;
+        for (directory, indices) in plan.by_partition(&rows.batch)? {
+            let part = rows.take(&UInt32Array::from(indices))?;
             self.write_to(&directory, &plan.in_file_of(&part)?, now)?;
         }
         Ok(())
     }
 
-    fn write_to(&mut self, directory: &str, rows: &RecordBatch, now: Instant) -> Result<()> {
+    fn write_to(&mut self, directory: &str, rows: &Delta, now: Instant) -> Result<()> {
         if !self.parts.contains_key(directory) {
             let part = Part::create(&self.plan.kind, self.target(directory)?)?;
             self.count += 1;
@@ -229,11 +240,13 @@ impl Open {
 
 impl Plan {
     /// The columns that go into the file.
-    fn in_file_of(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let columns = self.in_file.iter().map(|i| rows.column(*i).clone()).collect();
+    fn in_file_of(&self, rows: &Delta) -> Result<Delta> {
+        let columns = self.in_file.iter().map(|i| rows.batch.column(*i).clone()).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         let batch = RecordBatch::try_new_with_options(self.kind.schema.clone(), columns, &options);
-        batch.map_err(|e| Error::data(format!("cannot write to '{}': {e}", self.location.written)).caused_by(e))
+        let batch =
+            batch.map_err(|e| Error::data(format!("cannot write to '{}': {e}", self.location.written)).caused_by(e))?;
+        Ok(rows.with_batch(batch))
     }
 
     /// The rows of each partition: directory and row numbers, in the order of their first rows.

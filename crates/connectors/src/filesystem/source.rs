@@ -8,7 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use tidemill_core::source::{Position, ReadRequest, Source, SplitId, SplitReader, Splits};
 use tidemill_core::table::TableSpec;
-use tidemill_core::{Error, Result};
+use tidemill_core::{ChangeMode, Error, Result};
 use tokio::runtime::Handle;
 
 use super::archive::Archive;
@@ -20,6 +20,7 @@ use super::new_files::NewFiles;
 use super::options::{FileFormat, FileOptions};
 use super::rows::{KnownFiles, RowReader};
 use super::tail::Tail;
+use crate::changelog;
 use crate::records::cut::Cutting;
 use crate::records::feed::Feed;
 use crate::records::layout::Layout;
@@ -63,7 +64,11 @@ impl FileSource {
 
     /// The same, at a location that is given.
     pub(crate) fn at(table: &TableSpec, options: FileOptions, location: Location) -> Result<Self> {
-        let columns = Arc::new(FileColumns::new(table, &options.default_partition)?);
+        let mut columns = FileColumns::new(table, &options.default_partition)?;
+        if let FileFormat::Records(format) = options.format {
+            columns.schema = changelog::read_schema(table, format, &columns.schema);
+        }
+        let columns = Arc::new(columns);
         Ok(Self { table: table.clone(), options, location, columns, file_splits: FileSplits::default() })
     }
 
@@ -90,6 +95,13 @@ pub(crate) fn parse_position(position: &Position) -> Result<(&str, u64)> {
 impl Source for FileSource {
     fn schema(&self) -> SchemaRef {
         self.columns.schema.clone()
+    }
+
+    fn changes(&self) -> ChangeMode {
+        match self.options.format {
+            FileFormat::Records(format) => changelog::changes_of(format),
+            FileFormat::Parquet | FileFormat::Arrow => ChangeMode::Append,
+        }
     }
 
     fn bounded(&self) -> bool {
@@ -148,6 +160,7 @@ impl Source for FileSource {
             format,
             options: self.options.all.clone(),
             schema: self.columns.records.clone(),
+            key: self.columns.key.clone(),
             batch_rows: split.batch_rows,
             eager: false,
         });

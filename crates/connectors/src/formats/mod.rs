@@ -2,7 +2,7 @@
 //!
 //! A format turns blocks of whole records into Arrow columns and back. It reads no files and knows no connector.
 //!
-//! - [`json`], [`csv`], [`raw`]: the formats, each with its options.
+//! - [`json`], [`csv`], [`raw`]: the formats, each with its options; [`debezium`]: changes, in JSON.
 //! - `column`: columns being built, shared by the formats; `value`: numbers, decimals and times as text, both ways;
 //!   `cell`: columns being written.
 //! - `lines`: the raw records behind the rows; `fault`: why a record is rejected.
@@ -12,6 +12,7 @@
 mod cell;
 mod column;
 pub mod csv;
+pub mod debezium;
 mod fault;
 pub mod json;
 mod lines;
@@ -28,7 +29,7 @@ use tidemill_core::{Error, Result};
 
 /// All formats of records.
 pub fn formats() -> &'static [&'static dyn Format] {
-    &[&json::Json, &csv::Csv, &raw::Raw]
+    &[&json::Json, &csv::Csv, &raw::Raw, &debezium::DebeziumJson]
 }
 
 /// The format of this name.

@@ -87,7 +87,7 @@ impl Decoder for RawDecoder {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
         let (rejected, raw) = records.finish();
-        Ok(Decoded { batch, rejected, raw })
+        Ok(Decoded { batch, weights: None, rejected, raw })
     }
 }
 

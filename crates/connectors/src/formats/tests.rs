@@ -10,7 +10,7 @@ fn an_unknown_format_names_the_nearest() {
     let e = format("jsno").expect_err("no such format");
     assert_eq!(
         (e.message(), e.hint()),
-        ("there is no format 'jsno'", Some("Did you mean 'json'? Known: json, csv, raw."))
+        ("there is no format 'jsno'", Some("Did you mean 'json'? Known: json, csv, raw, debezium-json."))
     );
     assert_eq!(format("JSON").expect("found").name(), "json");
     for format in formats() {

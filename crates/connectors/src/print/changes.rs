@@ -1,57 +1,37 @@
 //! A delta as lines of `+I`, `-U`, `+U` and `-D`. A pure function of the delta.
 
-use arrow::array::{Array, RecordBatch};
 use tidemill_core::{Delta, Result};
 
+use crate::changes::{Change, Changes};
 use crate::text::RowText;
 
 /// Appends one line for each change of `delta`. `key` are the columns of the primary key.
 pub(crate) fn lines(delta: &Delta, key: &[usize], prefix: &str, out: &mut String) -> Result<()> {
     let text = RowText::new(&delta.batch)?;
-    let mut line = |kind: &str, row: usize, times: i64| {
-        for _ in 0..times {
-            out.push_str(prefix);
-            out.push_str(kind);
-            text.write(row, out);
-            out.push('\n');
-        }
+    let mut line = |kind: &str, row: usize| {
+        out.push_str(prefix);
+        out.push_str(kind);
+        text.write(row, out);
+        out.push('\n');
     };
-    let Some(weights) = &delta.weights else {
-        (0..delta.num_rows()).for_each(|row| line("+I", row, 1));
-        return Ok(());
-    };
-    let weights = weights.values();
-    let same = same_keys(&delta.batch, key)?;
-    let mut row = 0;
-    while row < weights.len() {
-        let update = weights[row] == -1 && weights.get(row + 1) == Some(&1) && same(row);
-        if update {
-            line("-U", row, 1);
-            line("+U", row + 1, 1);
-            row += 2;
-        } else {
-            line(if weights[row] > 0 { "+I" } else { "-D" }, row, weights[row].abs());
-            row += 1;
+    for change in Changes::by_place(delta, key)? {
+        match change {
+            Change::Insert(row) => line("+I", row),
+            Change::Delete(row) => line("-D", row),
+            Change::Update { before, after } => {
+                line("-U", before);
+                line("+U", after);
+            }
         }
     }
     Ok(())
-}
-
-/// Whether a row and the one after it have the same key.
-fn same_keys(batch: &RecordBatch, key: &[usize]) -> Result<impl Fn(usize) -> bool> {
-    let columns = key.iter().map(|k| {
-        let column = batch.column(*k).to_data();
-        Ok::<_, tidemill_core::Error>(column)
-    });
-    let columns = columns.collect::<Result<Vec<_>>>()?;
-    Ok(move |row: usize| columns.iter().all(|c| c.slice(row, 1) == c.slice(row + 1, 1)))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMillisecondArray};
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
     use expect_test::{Expect, expect};
 
     use super::*;

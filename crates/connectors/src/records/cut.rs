@@ -26,6 +26,8 @@ pub(crate) struct Cutting {
     pub(crate) options: OptionValues,
     /// The columns that a record holds.
     pub(crate) schema: SchemaRef,
+    /// The columns of a record that are the table's key.
+    pub(crate) key: Vec<usize>,
     /// About how many records a block should have.
     pub(crate) batch_rows: usize,
     /// Whether to give what there is (a terminal, a pipe) instead of waiting for a block's worth.

@@ -51,7 +51,7 @@ impl Pipe {
     /// Decodes `blocks` on at most `threads` threads.
     pub(crate) fn new(blocks: Feed<Block>, cutting: Arc<Cutting>, layout: Layout, threads: usize) -> Result<Self> {
         // Made now, so that an option that is wrong is said before the query runs.
-        let decoder = cutting.format.decoder(&cutting.schema, &layout.records, &cutting.options)?;
+        let decoder = decoder(&cutting, &layout)?;
         Ok(Self {
             blocks,
             ended: false,
@@ -67,7 +67,7 @@ impl Pipe {
     fn decode(&mut self, block: Block) -> Result<()> {
         let mut decoder = match self.idle.pop() {
             Some(decoder) => decoder,
-            None => self.cutting.format.decoder(&self.cutting.schema, &self.layout.records, &self.cutting.options)?,
+            None => decoder(&self.cutting, &self.layout)?,
         };
         let layout = self.layout.clone();
         self.decoding.push_back(tokio::task::spawn_blocking(move || {
@@ -78,11 +78,22 @@ impl Pipe {
     }
 }
 
+fn decoder(cutting: &Cutting, layout: &Layout) -> Result<Box<dyn Decoder>> {
+    cutting.format.keyed_decoder(&cutting.schema, &cutting.key, &layout.records, &cutting.options)
+}
+
 fn piece(decoder: &mut dyn Decoder, layout: &Layout, block: Block) -> Result<Piece> {
     let Block { cut, position, input_bytes, constants } = block;
     let decoded = decoder.decode(&cut.bytes, &cut.origin)?;
     let batch = layout.assemble(&decoded.batch, &constants)?;
-    Ok(Piece { batch, weights: None, rejected: decoded.rejected, position, bytes: input_bytes, raw: Some(decoded.raw) })
+    Ok(Piece {
+        batch,
+        weights: decoded.weights,
+        rejected: decoded.rejected,
+        position,
+        bytes: input_bytes,
+        raw: Some(decoded.raw),
+    })
 }
 
 #[async_trait]

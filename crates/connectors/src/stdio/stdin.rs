@@ -11,10 +11,11 @@ use async_trait::async_trait;
 use tidemill_core::format::Format;
 use tidemill_core::source::{Connector, Position, ReadRequest, Source, SplitId, SplitReader, Splits};
 use tidemill_core::table::TableSpec;
-use tidemill_core::{Error, OptionSpec, OptionValues, Result};
+use tidemill_core::{ChangeMode, Error, OptionSpec, OptionValues, Result};
 use tokio::sync::mpsc;
 
 use super::FORMAT;
+use crate::changelog;
 use crate::records::cut::{Cutter, Cutting, Rest};
 use crate::records::feed::Feed;
 use crate::records::layout::Layout;
@@ -44,7 +45,8 @@ impl Connector for Stdin {
         let Some(schema) = table.schema.clone() else {
             return Err(Error::internal(format!("table '{}' was opened without its columns", table.name)));
         };
-        Ok(Arc::new(Input::new(format, schema, table.options.clone(), Box::new(std::io::stdin()))))
+        let input = Input::new(format, schema, table.options.clone(), Box::new(std::io::stdin()));
+        Ok(Arc::new(input.of_table(table)))
     }
 }
 
@@ -52,6 +54,9 @@ impl Connector for Stdin {
 struct Input {
     format: &'static dyn Format,
     schema: SchemaRef,
+    /// The columns as a query sees them.
+    read: SchemaRef,
+    key: Vec<usize>,
     options: OptionValues,
     stream: Mutex<Option<Box<dyn Read + Send>>>,
 }
@@ -69,14 +74,25 @@ impl Input {
         options: OptionValues,
         stream: Box<dyn Read + Send>,
     ) -> Self {
-        Self { format, schema, options, stream: Mutex::new(Some(stream)) }
+        Self { format, read: schema.clone(), key: vec![], schema, options, stream: Mutex::new(Some(stream)) }
+    }
+
+    /// With the key of `table`.
+    fn of_table(mut self, table: &TableSpec) -> Self {
+        self.key = changelog::key_in(table, &self.schema);
+        self.read = changelog::read_schema(table, self.format, &self.schema);
+        self
     }
 }
 
 #[async_trait]
 impl Source for Input {
     fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+        self.read.clone()
+    }
+
+    fn changes(&self) -> ChangeMode {
+        changelog::changes_of(self.format)
     }
 
     fn bounded(&self) -> bool {
@@ -104,6 +120,7 @@ impl Source for Input {
             format: self.format,
             options: self.options.clone(),
             schema: self.schema.clone(),
+            key: self.key.clone(),
             batch_rows: request.batch_rows.max(1),
             // Somebody may be typing: a line is to be seen when it is there.
             eager: true,
@@ -111,7 +128,7 @@ impl Source for Input {
         let (sender, blocks) = mpsc::channel(2);
         let on_thread = cutting.clone();
         std::thread::Builder::new().name("stdin".into()).spawn(move || read(on_thread, stream, &sender))?;
-        let layout = Layout::records_only(&self.schema, &request.projection);
+        let layout = Layout::records_only(&self.read, &request.projection);
         Ok(Box::new(Pipe::new(Feed::channel(blocks), cutting, layout, request.decode_threads)?))
     }
 }

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use tidemill_core::format::{Encoder, Format};
@@ -13,7 +12,7 @@ use tidemill_core::table::TableSpec;
 use tidemill_core::{Delta, Error, OptionSpec, OptionValues, Result};
 
 use super::FORMAT;
-use crate::weights;
+use crate::changelog::Written;
 
 const NAME: &str = "stdout";
 
@@ -27,7 +26,8 @@ impl Connector for Stdout {
     }
 
     fn doc(&self) -> &'static str {
-        "Writes records to the standard output of the process. Results that are updated need `print`."
+        "Writes records to the standard output of the process. Results that are updated need a format of changes \
+         (`debezium-json`), a `changelog.operation-column`, or `print`."
     }
 
     fn options(&self) -> &'static [OptionSpec] {
@@ -36,11 +36,12 @@ impl Connector for Stdout {
 
     fn sink(&self, table: &TableSpec) -> Result<Arc<dyn Sink>> {
         let format = super::format(table, NAME)?;
+        let written = Arc::new(Written::new(table, Some(format))?);
         let Some(schema) = table.schema.clone() else {
             return Err(Error::internal(format!("table '{}' was opened without its columns", table.name)));
         };
         format.encoder(&schema, &table.options)?;
-        Ok(Arc::new(Output { format, schema, options: table.options.clone() }))
+        Ok(Arc::new(Output { format, schema, written, options: table.options.clone() }))
     }
 }
 
@@ -48,28 +49,33 @@ impl Connector for Stdout {
 struct Output {
     format: &'static dyn Format,
     schema: SchemaRef,
+    written: Arc<Written>,
     options: OptionValues,
 }
 
 #[async_trait]
 impl Sink for Output {
     fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+        self.written.schema.clone()
     }
 
     fn accepts(&self) -> Accepts {
-        Accepts::Append
+        self.written.accepts()
+    }
+
+    fn key(&self) -> Vec<usize> {
+        self.written.key.clone()
     }
 
     async fn open(&self) -> Result<Box<dyn SinkWriter>> {
         let encoder = self.format.encoder(&self.schema, &self.options)?;
-        Ok(Box::new(Records { encoder, schema: self.schema.clone(), text: vec![], begun: false }))
+        Ok(Box::new(Records { encoder, written: self.written.clone(), text: vec![], begun: false }))
     }
 }
 
 struct Records {
     encoder: Box<dyn Encoder>,
-    schema: SchemaRef,
+    written: Arc<Written>,
     text: Vec<u8>,
     begun: bool,
 }
@@ -80,11 +86,11 @@ impl Records {
         if !std::mem::replace(&mut self.begun, true) {
             self.encoder.header(&mut self.text);
         }
-        let rows = weights::expand(delta)?;
-        // The columns are called as the table calls them, not as the query does.
-        let rows = RecordBatch::try_new(self.schema.clone(), rows.columns().to_vec())
-            .map_err(|e| Error::data(format!("cannot write to standard output: {e}")).caused_by(e))?;
-        self.encoder.encode(&rows, &mut self.text)
+        let records = self.written.records(delta)?;
+        match self.written.by_format() {
+            true => self.encoder.encode_changes(&records, &self.written.key, &mut self.text),
+            false => self.encoder.encode(&records.batch, &mut self.text),
+        }
     }
 }
 
@@ -109,7 +115,7 @@ impl SinkWriter for Records {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
     use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
@@ -119,7 +125,16 @@ mod tests {
         let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
         let format = crate::formats::format("json").unwrap();
         let encoder = format.encoder(&schema, &OptionValues::default()).unwrap();
-        let mut records = Records { encoder, schema, text: vec![], begun: false };
+        let table = TableSpec {
+            name: "t".into(),
+            schema: Some(schema),
+            metadata: vec![],
+            partition_by: vec![],
+            primary_key: vec![],
+            options: OptionValues::default(),
+        };
+        let written = Arc::new(Written::new(&table, Some(format)).unwrap());
+        let mut records = Records { encoder, written, text: vec![], begun: false };
         let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
         let batch = RecordBatch::try_from_iter([("other", column)]).unwrap();
         records.encode(&Delta::weighted(batch.clone(), Int64Array::from(vec![2, 1]))).unwrap();

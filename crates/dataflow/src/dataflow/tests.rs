@@ -30,6 +30,7 @@ fn source() -> StreamOp {
         event_time: None,
         idle_timeout: None,
         on_error: OnError::Reject,
+        changelog: None,
     })
 }
 

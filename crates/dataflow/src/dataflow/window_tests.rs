@@ -51,6 +51,7 @@ fn plan(kind: WindowKind) -> (Arc<StreamPlan>, SourceOp) {
         event_time: Some(EventTime { column: 0, computed: None, watermark, text: String::new() }),
         idle_timeout: None,
         on_error: OnError::Reject,
+        changelog: None,
     };
     let key = col("key", &input).unwrap();
     let rows = AggregateExprBuilder::new(count_udaf(), vec![Arc::clone(&key)]).schema(Arc::clone(&input)).alias("rows");

@@ -5,7 +5,7 @@ use datafusion_physical_expr::expressions::{BinaryExpr, CastExpr, col, lit};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use tidemill_core::ErrorKind;
-use tidemill_plan::op::SourceInput;
+use tidemill_plan::op::{ChangeKind, SourceInput};
 
 use super::*;
 use crate::testing::picture;
@@ -20,6 +20,7 @@ fn op(event_time: EventTime) -> SourceOp {
         event_time: Some(event_time),
         idle_timeout: None,
         on_error: OnError::Reject,
+        changelog: None,
     }
 }
 
@@ -195,22 +196,56 @@ proptest! {
     }
 }
 
+/// Changes of a table, with a key or without.
+fn check_changes(key: Vec<usize>, times: &[Option<i64>], weights: Vec<i64>, expected: Expect) {
+    let (op, schema) = decoded(0);
+    let op = SourceOp { changelog: Some(Changelog { key, kind: ChangeKind::Weights }), ..op };
+    let mut ingest = Ingest::new(&op, schema.clone()).unwrap();
+    check(&mut ingest, Piece { weights: Some(weights.into()), ..millis(&schema, times) }, expected);
+}
+
 #[test]
-fn a_rejected_row_takes_its_weight_along() {
+fn changes_carry_the_watermark_before_them_and_only_insertions_move_it() {
+    check_changes(
+        vec![],
+        &[Some(1), None, Some(3), Some(9), Some(2)],
+        vec![1, -2, 3, -1, -1],
+        expect![[r#"
+        +-------------------------+--------+----------------------+
+        | ts                      | weight | split watermark      |
+        +-------------------------+--------+----------------------+
+        | 1970-01-01T00:00:00.001 | 1      | -9223372036854775808 |
+        | 1970-01-01T00:00:00.003 | 3      | 1000                 |
+        | 1970-01-01T00:00:00.009 | -1     | 3000                 |
+        | 1970-01-01T00:00:00.002 | -1     | 3000                 |
+        +-------------------------+--------+----------------------+
+        watermark 3000
+        f:9 the event time 'ts' is NULL b"{\"ts\":null}""#]],
+    );
+}
+
+#[test]
+fn a_deletion_by_key_need_not_know_its_time() {
+    check_changes(
+        vec![0],
+        &[Some(1), None, None],
+        vec![1, -1, 1],
+        expect![[r#"
+        +-------------------------+--------+----------------------+
+        | ts                      | weight | split watermark      |
+        +-------------------------+--------+----------------------+
+        | 1970-01-01T00:00:00.001 | 1      | -9223372036854775808 |
+        |                         | -1     | 1000                 |
+        +-------------------------+--------+----------------------+
+        watermark 1000
+        f:9 the event time 'ts' is NULL b"{\"ts\":null}""#]],
+    );
+}
+
+#[test]
+fn a_source_of_insertions_takes_nothing_back() {
     let (op, schema) = decoded(0);
     let mut ingest = Ingest::new(&op, schema.clone()).unwrap();
-    let weights = Some(Int64Array::from(vec![1, -2, 3]));
-    check(
-        &mut ingest,
-        Piece { weights, ..millis(&schema, &[Some(1), None, Some(3)]) },
-        expect![[r#"
-            +-------------------------+--------+
-            | ts                      | weight |
-            +-------------------------+--------+
-            | 1970-01-01T00:00:00.001 | 1      |
-            | 1970-01-01T00:00:00.003 | 3      |
-            +-------------------------+--------+
-            watermark 3000
-            f:9 the event time 'ts' is NULL b"{\"ts\":null}""#]],
-    );
+    let weights = Some(Int64Array::from(vec![-1]));
+    assert!(ingest.take(Piece { weights, ..millis(&schema, &[Some(1)]) }).is_err());
 }

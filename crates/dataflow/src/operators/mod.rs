@@ -1,8 +1,10 @@
 //! The operators, one file each. The list in [`build`] is the place to read which node becomes which steps.
 
+pub mod compact;
 pub mod filter;
 pub mod keyed_states;
 pub mod no_time;
+pub mod normalize;
 pub mod processing_time;
 pub mod project;
 pub mod session_aggregate;
@@ -46,6 +48,14 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
     match &node.op {
         StreamOp::Source(_) | StreamOp::Values(_) => {
             each(node, inputs, graph, move || source::Source::new(Arc::clone(&schema)))
+        }
+        StreamOp::Normalize(op) => {
+            let (input, _) = one()?;
+            normalize::build(op, node, input, graph)
+        }
+        StreamOp::Compact(op) => {
+            let (input, _) = one()?;
+            compact::build(op, node, input, graph)
         }
         StreamOp::Filter(condition) => {
             let condition = Arc::clone(condition);

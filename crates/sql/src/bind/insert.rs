@@ -4,18 +4,24 @@ use datafusion::arrow::compute::can_cast_types;
 use datafusion::arrow::datatypes::Field;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use tidemill_core::table::OPERATION_COLUMN;
 use tidemill_core::{Error, Result};
 
 use crate::catalog::names::find_one;
-use crate::catalog::{ColumnKind, Table};
+use crate::catalog::{Column, ColumnKind, Table};
 use crate::error::planning;
 use crate::parser::Insert;
 use crate::parser::types::type_name;
 
 /// `plan` as rows of `table`: physical columns first, then the metadata columns that are written.
 pub(crate) fn into_table(plan: LogicalPlan, table: &Table, insert: &Insert) -> Result<LogicalPlan> {
-    let writable: Vec<&Field> =
-        table.columns.iter().filter(|c| is_written(&c.kind)).map(|c| c.field.as_ref()).collect();
+    // What a record does to the table is said by the changes of the result, not by the query.
+    let operation = table.spec.options.text(&OPERATION_COLUMN);
+    let is_written = |c: &&Column| {
+        matches!(c.kind, ColumnKind::Physical | ColumnKind::Metadata { is_virtual: false, .. })
+            && operation.is_none_or(|o| !o.eq_ignore_ascii_case(c.field.name()))
+    };
+    let writable: Vec<&Field> = table.columns.iter().filter(is_written).map(|c| c.field.as_ref()).collect();
     let targets: Vec<&Field> = match insert.columns.as_slice() {
         [] => writable.clone(),
         named => {
@@ -72,14 +78,10 @@ pub(crate) fn into_table(plan: LogicalPlan, table: &Table, insert: &Insert) -> R
     };
     let of = |metadata: bool| {
         let columns = table.columns.iter().filter(move |c| matches!(c.kind, ColumnKind::Metadata { .. }) == metadata);
-        columns.filter(|c| is_written(&c.kind)).map(|c| value(&c.field))
+        columns.filter(is_written).map(|c| value(&c.field))
     };
     let values = of(false).chain(of(true)).collect::<Result<Vec<_>>>()?;
     LogicalPlanBuilder::from(plan.clone()).project(values).and_then(LogicalPlanBuilder::build).map_err(planning)
-}
-
-fn is_written(kind: &ColumnKind) -> bool {
-    matches!(kind, ColumnKind::Physical | ColumnKind::Metadata { is_virtual: false, .. })
 }
 
 /// The column is there, but nothing is written to it.
@@ -88,6 +90,7 @@ fn not_written(table: &Table, name: &str) -> Option<Error> {
     let what = match &column.kind {
         ColumnKind::Computed { .. } => "computed",
         ColumnKind::Metadata { is_virtual: true, .. } => "VIRTUAL",
+        _ if table.spec.options.text(&OPERATION_COLUMN) == Some(name) => "the kind of change, which is filled in",
         _ => return None,
     };
     Some(Error::statement(format!("column '{name}' is {what}: it cannot be written")))

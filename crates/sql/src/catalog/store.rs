@@ -9,7 +9,7 @@ use datafusion::logical_expr::Expr;
 use sqlparser::ast;
 use tidemill_core::source::Source;
 use tidemill_core::table::TableSpec;
-use tidemill_core::{Error, Micros, OptionValues, Result};
+use tidemill_core::{ChangeMode, Error, Micros, OptionValues, Result};
 use tidemill_plan::op::OnError;
 use tidemill_plan::window::Length;
 
@@ -135,12 +135,16 @@ impl Catalog {
             primary_key: vec![],
             options,
         };
+        let primary_key = match source.changes() {
+            ChangeMode::Upsert(key) => key,
+            _ => vec![],
+        };
         let table = name.to_string();
         self.register(Table {
             name: name.to_string(),
             columns,
             event_time,
-            primary_key: vec![],
+            primary_key,
             spec,
             source: Arc::new(move |_| Ok(Arc::clone(&source))),
             sink: Arc::new(move |_| {

@@ -45,6 +45,7 @@ impl Lowering<'_> {
             event_time: None,
             idle_timeout: None,
             on_error: OnError::Fail,
+            changelog: None,
         };
         let edge = Edge { schema, changes: ChangeMode::Append, event_time: None, bounded: true };
         Ok(Relation::plain(self.plan.add(StreamOp::Source(op), vec![], edge), columns))

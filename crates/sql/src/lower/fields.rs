@@ -13,6 +13,7 @@ use datafusion::common::{Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, TableScanBuilder};
 use tidemill_core::Result;
 
+use super::changelog::table_changelog;
 use crate::catalog::{ColumnKind, StreamScan};
 use crate::error::planning;
 
@@ -134,6 +135,10 @@ fn narrowed_scan(scan: TableScan, read: &Read) -> PlanResult<Transformed<Logical
     else {
         return unchanged(scan);
     };
+    // Without a key, what takes a row back is compared with all of it.
+    if table_changelog(stream).is_ok_and(|c| c.is_some_and(|c| c.key.is_empty())) {
+        return unchanged(scan);
+    }
     let all = stream.source.schema();
     let fields = all.fields().iter().map(|field| match columns.get(field.name()) {
         Some(paths) => with_fields(field, &paths.iter().map(Vec::as_slice).collect::<Vec<_>>()),

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::common::DFSchema;
-use tidemill_core::{ChangeMode, Error};
-use tidemill_plan::op::{SinkOp, SinkTarget, SourceInput, StreamOp};
-use tidemill_plan::{Node, NodeId, StreamPlan};
+use tidemill_core::sink::Accepts;
+use tidemill_core::{ChangeMode, Error, Result};
+use tidemill_plan::op::{CompactOp, Give, SinkOp, SinkTarget, SourceInput, StreamOp};
+use tidemill_plan::unique::{may_cancel, unique_key};
+use tidemill_plan::{Edge, Node, NodeId, StreamPlan};
 
 use super::express::Layout;
 use super::lowering::Lowering;
@@ -51,39 +53,111 @@ impl Lowering<'_> {
             layout.push(index, field);
         }
         let rows = self.arrange(relation.node, layout);
+        let rows = match self.compaction(rows, &target)? {
+            Some(op) => {
+                let mut edge = Edge { event_time: None, ..self.plan.node(rows).edge.clone() };
+                if op.give != Give::Changes {
+                    edge.changes = ChangeMode::Upsert(op.key.clone());
+                }
+                self.plan.add(StreamOp::Compact(op), vec![rows], edge)
+            }
+            None => rows,
+        };
         let edge = self.plan.node(rows).edge.clone();
         Ok(self.plan.add(StreamOp::Sink(SinkOp { target }), vec![rows], edge))
     }
+
+    /// How the changes of `rows` are added up before `target` gets them, if they have to be.
+    fn compaction(&self, rows: NodeId, target: &SinkTarget) -> Result<Option<CompactOp>> {
+        let append = self.plan.node(rows).edge.changes == ChangeMode::Append;
+        let unique = || unique_key(&self.plan, rows);
+        let net = |key: Vec<usize>| Some(CompactOp { key, give: Give::Changes });
+        let sink = match target {
+            SinkTarget::Table { sink, .. } => sink,
+            SinkTarget::Result(_) if may_cancel(&self.plan, rows) => return Ok(net(unique().unwrap_or_default())),
+            SinkTarget::Result(_) | SinkTarget::Collect => return Ok(None),
+        };
+        let key = sink.key();
+        match sink.accepts() {
+            Accepts::Upsert if key.is_empty() => Err(Error::internal("a sink takes upserts and has no key")),
+            Accepts::Upsert => {
+                let proven = unique().is_some_and(|u| u.iter().all(|c| key.contains(c)));
+                let give = match (append, proven) {
+                    (true, _) => Give::LastInserted,
+                    (false, true) => Give::LastByKey,
+                    (false, false) => Give::GreatestByKey,
+                };
+                Ok(Some(CompactOp { key, give }))
+            }
+            Accepts::Retract if append || !sink.wants_net_changes() => Ok(None),
+            Accepts::Retract if key.is_empty() => Ok(net(unique().unwrap_or_default())),
+            Accepts::Retract => Ok(net(key)),
+            Accepts::Append => Ok(None),
+        }
+    }
 }
 
-/// Why a table that takes insertions only cannot take this result.
+/// Why a table that takes insertions only cannot take this result: which part of the query updates it, and what to do.
 fn refused_changes(plan: &StreamPlan, node: NodeId, table: &str) -> Error {
-    let updated_by = updates(plan, plan.node(node)).map(|n| match &n.op {
+    let updating = updates(plan, plan.node(node)).unwrap_or(plan.node(node));
+    let tables = plan.tables_below(updating.id).iter().map(|t| format!("'{t}'")).collect::<Vec<_>>().join(", ");
+    let over = |what: &str| if tables.is_empty() { what.to_string() } else { format!("{what} over {tables}") };
+    let (by, remedy) = match &updating.op {
+        StreamOp::Normalize(_) => {
+            (format!("{tables}, whose records are changes"), "Group it by a window that closes.".to_string())
+        }
         StreamOp::UpdatingAggregate(op) if op.expire.is_some() => (
-            "EMIT CHANGES",
+            over("EMIT CHANGES of the windows"),
             "Leave EMIT CHANGES out, so that each window is put out once, when it has closed.".to_string(),
         ),
         StreamOp::UpdatingAggregate(op) => {
             let keys: Vec<_> = op.group.keys.iter().map(|(_, f)| f.name().as_str()).collect();
-            let by = if keys.is_empty() { String::new() } else { format!(" beside {}", keys.join(", ")) };
-            ("a GROUP BY without a window", format!("Group by window_start and window_end of a window function{by}."))
+            match keys.is_empty() {
+                true => (
+                    over("an aggregation of all rows"),
+                    "Group by window_start and window_end of a window function.".into(),
+                ),
+                false => (
+                    over("the GROUP BY without a window"),
+                    format!("Group by window_start and window_end of a window function beside {}.", keys.join(", ")),
+                ),
+            }
         }
         StreamOp::TopN(_) => (
-            "LIMIT or a rank in a range: a row that comes later may take the place of another",
+            over("LIMIT or a rank in a range (a row that comes later may take the place of another)"),
             "Partition by window_start and window_end, or read tables that end.".to_string(),
         ),
-        _ => (
-            "allowed lateness, which corrects windows that have closed",
-            "Set the allowed lateness to 0, or write to a table that takes updates.".to_string(),
-        ),
-    });
-    let (by, hint) = updated_by.unwrap_or(("the query", "Write to a table that takes updates.".to_string()));
+        StreamOp::WindowAggregate(_) | StreamOp::SessionRows(_) => {
+            (over("allowed lateness, which corrects the closed windows"), "Set 'allowed-lateness' to 0.".to_string())
+        }
+        op => (over(in_sql(op.name())), String::new()),
+    };
+    let takes = "Or write to a table that takes updates: format 'debezium-json', a 'changelog.operation-column', or connector 'print'.";
+    let hint = match remedy.is_empty() {
+        true => takes.replacen("Or write", "Write", 1),
+        false => format!("{remedy} {takes}"),
+    };
     Error::statement(format!("table '{table}' takes insertions only, and this result is updated by {by}"))
         .with_hint(hint)
 }
 
+/// What an operator is called in SQL.
+fn in_sql(operator: &str) -> &str {
+    let known = [
+        ("Join", "the join"),
+        ("Over", "the function with OVER"),
+        ("Dedup", "the deduplication"),
+        ("SetOp", "the set operation"),
+        ("Limit", "ORDER BY .. LIMIT"),
+    ];
+    known.iter().find(|(part, _)| operator.contains(part)).map_or(operator, |(_, sql)| sql)
+}
+
 /// The operator that begins to take rows back.
 fn updates<'a>(plan: &'a StreamPlan, node: &'a Node) -> Option<&'a Node> {
+    if let StreamOp::Normalize(_) = node.op {
+        return Some(node);
+    }
     let below = node.inputs.iter().map(|i| plan.node(*i)).filter(|n| n.edge.changes != ChangeMode::Append);
     below.clone().find_map(|n| updates(plan, n)).or_else(|| (node.edge.changes != ChangeMode::Append).then_some(node))
 }

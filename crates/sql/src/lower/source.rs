@@ -8,10 +8,11 @@ use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, Operator, TableScan};
 use tidemill_core::{ChangeMode, Error, Micros, Result};
-use tidemill_plan::op::{EventTime, OnError, SourceInput, SourceOp, StreamOp, WatermarkExpr};
+use tidemill_plan::op::{EventTime, NormalizeOp, OnError, SourceInput, SourceOp, StreamOp, WatermarkExpr};
 use tidemill_plan::{Edge, NodeId};
 
 use super::bounded::each_scan;
+use super::changelog::{needed, projected, table_changelog};
 use super::emission::Emission;
 use super::express::Layout;
 use super::lowering::Lowering;
@@ -182,6 +183,7 @@ impl Lowering<'_> {
             event_time: None,
             idle_timeout: None,
             on_error: OnError::Fail,
+            changelog: None,
         };
         let bounded = self.sources.all_bounded();
         let edge = Edge { schema, changes: ChangeMode::Append, event_time: None, bounded };
@@ -212,7 +214,12 @@ impl Lowering<'_> {
                 }
             }
         }
+        let changelog = table_changelog(scan)?;
+        if let Some(changelog) = &changelog {
+            projection.extend(needed(changelog, scan, columns.iter().copied())?);
+        }
         let projection: Vec<usize> = projection.into_iter().collect();
+        let changelog = changelog.map(|c| projected(&c, &projection)).transpose()?;
         let mut fields: Vec<FieldRef> = projection.iter().map(|i| Arc::clone(&all.fields()[*i])).collect();
         let mut columns = projection.clone();
         let event_time = match &table.event_time {
@@ -241,12 +248,19 @@ impl Lowering<'_> {
                 Some(EventTime { column: place, computed, watermark, text: time.text.clone() })
             }
         };
-        let edge = Edge {
-            schema: Arc::new(Schema::new(fields)),
-            changes: changes(scan, &projection),
-            event_time: event_time.as_ref().map(|t| t.column),
-            bounded: scan.source.bounded(),
+        let schema = Arc::new(Schema::new(fields));
+        let time = event_time.as_ref().map(|t| t.column);
+        let changes = match &changelog {
+            None => ChangeMode::Append,
+            Some(c) if c.key.is_empty() => ChangeMode::Retract,
+            Some(c) => ChangeMode::Upsert(c.key.clone()),
         };
+        let read = changelog.as_ref().map_or(Arc::clone(&schema), |c| c.readable(&schema));
+        let edge = Edge { schema: read, changes, event_time: time, bounded: scan.source.bounded() };
+        // Every retraction is in full from there on: that one row lives for each key need not be minded by those above.
+        let exact = Edge { schema, changes: ChangeMode::Retract, ..edge.clone() };
+        let normalize =
+            changelog.as_ref().map(|c| NormalizeOp { key: c.key.clone(), event_time: time, on_error: table.on_error });
         let op = SourceOp {
             name: table.name.clone(),
             input: SourceInput::Table(Arc::clone(&scan.source)),
@@ -254,25 +268,19 @@ impl Lowering<'_> {
             event_time,
             idle_timeout: table.idle_timeout,
             on_error: table.on_error,
+            changelog,
         };
-        Ok(LoweredSource { node: self.plan.add(StreamOp::Source(op), vec![], edge), columns })
+        let mut node = self.plan.add(StreamOp::Source(op), vec![], edge);
+        if let Some(normalize) = normalize {
+            node = self.plan.add(StreamOp::Normalize(normalize), vec![node], exact);
+        }
+        Ok(LoweredSource { node, columns })
     }
 
     /// A declared expression over columns of a table, its types coerced.
     fn over(&self, expr: Expr, schema: &Schema) -> Result<tidemill_plan::op::Expr> {
         let schema = DFSchema::try_from(schema.clone()).map_err(planning)?;
         self.state.create_physical_expr(expr, &schema).map_err(planning)
-    }
-}
-
-/// The changes of a table, of which `projection` is read: its key is known only where all of it is read.
-fn changes(scan: &StreamScan, projection: &[usize]) -> ChangeMode {
-    match scan.source.changes() {
-        ChangeMode::Upsert(key) => {
-            let places = key.iter().map(|k| projection.iter().position(|p| p == k));
-            places.collect::<Option<_>>().map_or(ChangeMode::Retract, ChangeMode::Upsert)
-        }
-        other => other,
     }
 }
 

@@ -76,6 +76,8 @@ pub(crate) struct Stepped {
     pub changes: Vec<(usize, Vec<Delta>)>,
     /// Late rows, as rows of their table.
     pub late: Vec<RecordBatch>,
+    /// Changes that took back rows which were not there, as rows of their table, and the number of their source.
+    pub rejected: Vec<(usize, RecordBatch)>,
     /// Batch parts whose inputs have all ended.
     pub questions: Vec<Question>,
     /// Sources whose watermark moved: number and watermark.
@@ -242,6 +244,15 @@ impl Engine {
             let batch = refused::late(&tables, &self.operator_name(node), &late)?;
             self.feed_refused(SystemTable::LateRows, &batch)?;
             stepped.late.push(batch);
+        }
+        for (node, rejected) in output.rejected {
+            // A normalization stands right above its source.
+            let source = self.plan.node(node).inputs.first();
+            let source = self.sources.iter().position(|s| Some(&s.node) == source);
+            let source = source.ok_or_else(|| Error::internal("changes were rejected that no source has sent"))?;
+            let batch = refused::rejected_changes(&self.sources[source].name, &rejected)?;
+            self.feed_refused(SystemTable::RejectedRows, &batch)?;
+            stepped.rejected.push((source, batch));
         }
         stepped.questions = self.questions()?;
         Ok(stepped)

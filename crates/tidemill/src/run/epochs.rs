@@ -228,6 +228,10 @@ impl Epochs {
             self.metrics.late(batch.num_rows() as u64);
             self.options.late.push(batch);
         }
+        for (source, batch) in stepped.rejected {
+            self.metrics.rejected(source, batch.num_rows() as u64);
+            self.options.rejected.push(batch);
+        }
         for question in stepped.questions {
             let (events, state) = (self.events.clone(), self.options.batch.clone());
             self.runtime.spawn(async move {

@@ -7,7 +7,7 @@ use arrow::json::LineDelimitedWriter;
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use tidemill_core::source::RejectedRow;
 use tidemill_core::{Result, SplitId};
-use tidemill_dataflow::LateRows;
+use tidemill_dataflow::{LateRows, RejectedChanges};
 use tidemill_sql::catalog::system::SystemTable;
 
 /// Late rows of one operator as rows of `tidemill.late_rows`. `source` names the tables that the operator reads.
@@ -38,6 +38,23 @@ pub(super) fn rejected(source: &str, split: &SplitId, rejected: &[RejectedRow]) 
         text(&|r| r.reason.clone()),
         Arc::new(BinaryArray::from_iter_values(rejected.iter().map(|r| r.raw.as_ref()))),
         text(&|r| String::from_utf8_lossy(&r.raw).into_owned()),
+    ];
+    Ok(RecordBatch::try_new(SystemTable::RejectedRows.columns(), columns)?)
+}
+
+/// Changes that took back rows which were not there, as rows of `tidemill.rejected_rows`. Where they stood is not known any
+/// more: they are shown as the rows that they are.
+pub(super) fn rejected_changes(source: &str, rejected: &RejectedChanges) -> Result<RecordBatch> {
+    let rows = rejected.rows.num_rows();
+    let same = |text: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows))) };
+    let lines = json_lines(&rejected.rows)?;
+    let columns: Vec<ArrayRef> = vec![
+        same(source),
+        Arc::new(StringArray::new_null(rows)),
+        Arc::new(StringArray::new_null(rows)),
+        same(&rejected.reason),
+        Arc::new(BinaryArray::from_iter_values(lines.iter().map(String::as_bytes))),
+        Arc::new(StringArray::from(lines.clone())),
     ];
     Ok(RecordBatch::try_new(SystemTable::RejectedRows.columns(), columns)?)
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
 use tidemill_core::source::{Piece, ReadRequest};
-use tidemill_core::{Delta, Micros, Result, SplitId};
+use tidemill_core::{Delta, Micros, RejectedRow, Result, SplitId};
 use tidemill_dataflow::StateSize;
 use tidemill_dataflow::ingest::Ingest;
 use tidemill_plan::op::SinkTarget;
@@ -74,7 +74,10 @@ struct Split {
     source: usize,
     id: SplitId,
     ingest: Ingest,
+    /// With the weights that came along, where any did.
     rows: Delta,
+    /// Records that could not be decoded.
+    rejected: Vec<RejectedRow>,
     next: usize,
     ended: bool,
 }
@@ -164,6 +167,7 @@ impl Simulation {
                 deltas.into_iter().for_each(|delta| changes(sink, delta));
             }
             out.late.extend(stepped.late);
+            out.rejected.extend(stepped.rejected.into_iter().map(|(_, batch)| batch));
             for question in stepped.questions {
                 let rows = at_end::answer(self.batch.clone(), question.at_end, question.inputs).await?;
                 self.engine.answered(question.node, rows);
@@ -198,13 +202,17 @@ async fn read(to_read: &ToRead) -> Result<Vec<Split>> {
     let mut splits = vec![];
     for id in to_read.source.splits().await?.splits {
         let mut reader = to_read.source.open(&id, None, &request).await?;
-        let mut pieces = vec![];
+        let (mut deltas, mut rejected) = (vec![], vec![]);
         while let Some(piece) = reader.next().await? {
-            pieces.push(Delta { weights: piece.weights, ..Delta::insert(piece.batch) });
+            deltas.push(Delta { weights: piece.weights, ..Delta::insert(piece.batch) });
+            rejected.extend(piece.rejected);
         }
-        let rows = Delta::concat(&decoded, &pieces)?;
+        let rows = match deltas.first() {
+            Some(first) => Delta::concat(&first.schema(), &deltas)?,
+            None => Delta::insert(RecordBatch::new_empty(Arc::clone(&decoded))),
+        };
         let ingest = Ingest::new(&to_read.op, Arc::clone(&decoded))?;
-        splits.push(Split { source: to_read.index, id, ingest, rows, next: 0, ended: false });
+        splits.push(Split { source: to_read.index, id, ingest, rows, rejected, next: 0, ended: false });
     }
     Ok(splits)
 }
@@ -234,7 +242,8 @@ fn take_some(
         let piece = Piece {
             batch: rows.batch,
             weights: rows.weights,
-            rejected: vec![],
+            // With the first rows: the cut of the others is what matters.
+            rejected: std::mem::take(&mut split.rejected),
             position: (split.next + len).to_string().into(),
             bytes: 0,
             raw: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use tidemill_core::source::{Piece, Position, ReadRequest, Source, SplitId, SplitReader, Splits};
@@ -23,26 +23,19 @@ impl MemoryTable {
     /// # Errors
     /// If a batch has other columns.
     pub fn try_new(schema: SchemaRef, splits: Vec<Vec<RecordBatch>>) -> Result<Self> {
-        let splits = splits.into_iter().map(|s| s.into_iter().map(Delta::insert).collect()).collect();
-        Self::of_changes(schema, splits, ChangeMode::Append)
+        let inserted = |batches: Vec<RecordBatch>| batches.into_iter().map(Delta::insert).collect();
+        Self::of_changes(schema, splits.into_iter().map(inserted).collect(), ChangeMode::Append)
     }
 
-    /// A table that these changes make, by split, `changes` being what they keep to.
+    /// A table that these changes make, by split, in their order; `changes` says which kinds there are. All changes of a
+    /// row (or key) are in one split.
     ///
     /// # Errors
-    /// If a batch has other columns, or if there are weights in a table of insertions.
+    /// If a batch has other columns than `schema`, or a table of insertions a retraction.
     pub fn of_changes(schema: SchemaRef, splits: Vec<Vec<Delta>>, changes: ChangeMode) -> Result<Self> {
+        check_key(&schema, &changes)?;
         for delta in splits.iter().flatten() {
-            if delta.batch.schema().fields() != schema.fields() {
-                return Err(Error::statement(format!(
-                    "the rows do not have the columns of the table: {} instead of {}",
-                    delta.batch.schema(),
-                    schema
-                )));
-            }
-            if changes == ChangeMode::Append && delta.weights.is_some() {
-                return Err(Error::statement("a table of insertions takes no weights"));
-            }
+            check_changes(&schema, &changes, delta)?;
         }
         Ok(Self { schema, changes, bounded: true, splits: splits.into_iter().map(Into::into).collect() })
     }
@@ -52,6 +45,37 @@ impl MemoryTable {
     #[must_use]
     pub fn without_end(self) -> Self {
         Self { bounded: false, ..self }
+    }
+}
+
+/// Whether the key of an upsert table has columns.
+pub(crate) fn check_key(schema: &SchemaRef, changes: &ChangeMode) -> Result<()> {
+    match changes {
+        ChangeMode::Upsert(key) if key.is_empty() || key.iter().any(|k| *k >= schema.fields().len()) => {
+            Err(Error::statement("the key of an upsert table has no columns, or columns that the table does not have"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether `delta` can be a change of a table with these columns.
+pub(super) fn check_changes(schema: &SchemaRef, changes: &ChangeMode, delta: &Delta) -> Result<()> {
+    if delta.schema().fields() != schema.fields() {
+        return Err(Error::statement(format!(
+            "the rows do not have the columns of the table: {} instead of {}",
+            delta.schema(),
+            schema
+        )));
+    }
+    match &delta.weights {
+        Some(w) if w.null_count() > 0 || w.values().contains(&0) => {
+            Err(Error::statement("the weight of a change is NULL or 0"))
+        }
+        Some(w) if *changes == ChangeMode::Append && w.values().iter().any(|w| *w != 1) => {
+            Err(Error::statement("the table takes insertions only, and a row has another weight than 1")
+                .with_hint("Register it as a table of changes."))
+        }
+        _ => Ok(()),
     }
 }
 

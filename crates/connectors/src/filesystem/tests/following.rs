@@ -77,6 +77,7 @@ fn tail(dir: &TempDir, runtime: &Runtime, pattern: &str, from: Option<&Position>
         format,
         options: options.all.clone(),
         schema: columns.records.clone(),
+        key: vec![],
         batch_rows: 100,
         eager: false,
     };

@@ -1,6 +1,7 @@
 //! Tables of files, read and written in temporary directories. Nothing here sleeps.
 
 mod bad_records;
+mod changes;
 mod columnar;
 mod following;
 mod records;

@@ -1,7 +1,7 @@
 //! Blocks of lines into batches: each line a record, each record a row or a rejected row.
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use std::sync::Arc;
 use tidemill_core::format::{Decoded, Decoder, Origin};
@@ -24,11 +24,45 @@ pub(crate) struct Rules {
     pub(crate) fail_on_missing: bool,
 }
 
+/// What is wanted of a column. Whatever it is, all of it is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Nothing.
+    None,
+    /// All of it.
+    All,
+    /// Of a `ROW`: something of each of its fields.
+    Fields(Vec<Keep>),
+}
+
+impl Keep {
+    /// Whether there is anything to build.
+    fn any(&self) -> bool {
+        *self != Self::None
+    }
+
+    fn field(&self, i: usize) -> Self {
+        match self {
+            Self::Fields(fields) => fields[i].clone(),
+            other => other.clone(),
+        }
+    }
+
+    /// `field` with the fields that are kept.
+    fn of(&self, field: &FieldRef) -> FieldRef {
+        let (Self::Fields(keep), DataType::Struct(fields)) = (self, field.data_type()) else { return field.clone() };
+        let kept = fields.iter().zip(keep).filter(|(_, keep)| keep.any()).map(|(f, keep)| keep.of(f)).collect();
+        Arc::new(field.as_ref().clone().with_data_type(DataType::Struct(kept)))
+    }
+}
+
 /// Decodes the columns of one table.
 pub(crate) struct JsonDecoder {
     /// The wanted columns.
     schema: SchemaRef,
     projection: Vec<usize>,
+    /// Whether a line that is `null` is no record at all.
+    skip_null: bool,
     record: Object,
     /// The last lines of a block, copied to where there is room behind them.
     tail: Vec<u8>,
@@ -38,17 +72,31 @@ pub(crate) struct JsonDecoder {
 
 impl JsonDecoder {
     pub(crate) fn new(schema: &SchemaRef, projection: &[usize], rules: Rules) -> Result<Self> {
-        let fields = schema.fields().iter().enumerate().map(|(i, field)| {
-            let column = column(field, projection.contains(&i), rules)?;
+        let keep = |i| if projection.contains(&i) { Keep::All } else { Keep::None };
+        Self::keeping(schema, &(0..schema.fields().len()).map(keep).collect::<Vec<_>>(), rules)
+    }
+
+    /// The same, with what is wanted of each column of `schema`.
+    pub(crate) fn keeping(schema: &SchemaRef, keep: &[Keep], rules: Rules) -> Result<Self> {
+        let fields = schema.fields().iter().zip(keep).map(|(field, keep)| {
+            let column = column(field, keep, rules)?;
             Ok((field.name().clone(), field.is_nullable(), column))
         });
+        let projection: Vec<usize> = (0..keep.len()).filter(|i| keep[*i].any()).collect();
+        let kept: Vec<FieldRef> = projection.iter().map(|i| keep[*i].of(&schema.fields()[*i])).collect();
         Ok(Self {
-            schema: Arc::new(schema.project(projection)?),
-            projection: projection.to_vec(),
+            schema: Arc::new(Schema::new(kept)),
+            projection,
+            skip_null: false,
             record: Object::new(fields.collect::<Result<_>>()?, rules),
             tail: vec![],
             expected: 0,
         })
+    }
+
+    /// Passes over lines that are `null`.
+    pub(crate) fn skipping_null(self) -> Self {
+        Self { skip_null: true, ..self }
     }
 
     /// Reads the line from `start` to `end`; `false` if it is blank.
@@ -60,6 +108,9 @@ impl JsonDecoder {
             return Ok(false);
         }
         if bytes[pos] != b'{' {
+            if self.skip_null && text.literal(pos, b"null").is_ok_and(|after| text.space(after) == end) {
+                return Ok(false);
+            }
             return Err(text.unexpected(pos, "an object"));
         }
         let after = text.space(self.record.read(&text, pos, row)?);
@@ -117,24 +168,33 @@ impl Decoder for JsonDecoder {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
         let (rejected, raw) = records.finish();
-        Ok(Decoded { batch, rejected, raw })
+        Ok(Decoded { batch, weights: None, rejected, raw })
     }
 }
 
 /// A column for `field`.
-fn column(field: &FieldRef, keep: bool, rules: Rules) -> Result<Box<dyn Column>> {
+fn column(field: &FieldRef, wanted: &Keep, rules: Rules) -> Result<Box<dyn Column>> {
+    let keep = wanted.any();
     if let Some(scalar) = column::scalar(field.data_type(), keep) {
         return Ok(scalar);
     }
     Ok(match field.data_type() {
         DataType::Struct(fields) => {
-            let inner = fields.iter().map(|f| Ok((f.name().clone(), f.is_nullable(), column(f, keep, rules)?)));
-            Box::new(Rows::new(Object::new(inner.collect::<Result<_>>()?, rules), fields.clone(), keep))
+            let inner = fields.iter().enumerate().map(|(i, f)| {
+                let column = column(f, &wanted.field(i), rules)?;
+                Ok((f.name().clone(), f.is_nullable(), column))
+            });
+            let object = Object::new(inner.collect::<Result<_>>()?, rules);
+            let kept = (0..fields.len()).filter(|i| wanted.field(*i).any()).collect();
+            let DataType::Struct(fields) = wanted.of(field).data_type().clone() else {
+                return Err(Error::internal("a ROW without its fields"));
+            };
+            Box::new(Rows::new(object, fields, kept, keep))
         }
-        DataType::List(item) => Box::new(Lists::new(item, column(item, keep, rules)?, rules, keep)),
+        DataType::List(item) => Box::new(Lists::new(item, column(item, wanted, rules)?, rules, keep)),
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(pair) if pair.len() == 2 && *pair[0].data_type() == DataType::Utf8 => {
-                Box::new(Maps::new(entries, column(&pair[1], keep, rules)?, rules, keep))
+                Box::new(Maps::new(entries, column(&pair[1], wanted, rules)?, rules, keep))
             }
             DataType::Struct(pair) if pair.len() == 2 => {
                 return Err(Error::unsupported(format!(

@@ -54,7 +54,7 @@ impl Encoder for JsonEncoder {
 }
 
 /// Whether a column of this type can be written.
-fn writable(field: &Field) -> Result<()> {
+pub(crate) fn writable(field: &Field) -> Result<()> {
     match field.data_type() {
         DataType::Struct(fields) => fields.iter().try_for_each(|f| writable(f)),
         DataType::List(item) => writable(item),
@@ -78,7 +78,7 @@ fn writable(field: &Field) -> Result<()> {
 type Value<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> Result<()> + 'a>;
 
 /// The members of an object.
-struct Members<'a> {
+pub(crate) struct Members<'a> {
     members: Vec<Member<'a>>,
     ignore_null: bool,
 }
@@ -91,7 +91,7 @@ struct Member<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn new(fields: &'a Fields, columns: &'a [ArrayRef], style: &'a Style) -> Result<Self> {
+    pub(crate) fn new(fields: &'a Fields, columns: &'a [ArrayRef], style: &'a Style) -> Result<Self> {
         let members = fields.iter().zip(columns).map(|(field, array)| {
             let mut name = vec![];
             write_string(field.name().as_bytes(), &mut name);
@@ -101,7 +101,8 @@ impl<'a> Members<'a> {
         Ok(Self { members: members.collect::<Result<_>>()?, ignore_null: style.ignore_null })
     }
 
-    fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
+    /// Appends the object of a row.
+    pub(crate) fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'{');
         let mut first = true;
         for member in &self.members {

@@ -8,7 +8,7 @@
 //! What is checked does not depend on the query: the whole grammar of every line, also of fields that no column has;
 //! and every declared column, wanted or not. So a record is taken in or rejected whatever is asked of it.
 
-mod decode;
+pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod infer;
 mod list;
@@ -120,22 +120,28 @@ impl Format for Json {
     }
 
     fn encoder(&self, schema: &SchemaRef, options: &OptionValues) -> Result<Box<dyn Encoder>> {
-        let style = Style {
-            look: Look {
-                separator: if options.one_of(&TIMESTAMP_FORMAT)? == Some("ISO-8601") { b'T' } else { b' ' },
-                plain_decimal: options.bool(&PLAIN_DECIMAL)?,
-            },
-            ignore_null: options.bool(&IGNORE_NULL)?,
-            null_keys: match options.one_of(&NULL_KEY_MODE)? {
-                Some("DROP") => NullKeys::Drop,
-                Some("LITERAL") => NullKeys::Literal(options.text(&NULL_KEY_LITERAL).unwrap_or("null").to_owned()),
-                _ => NullKeys::Fail,
-            },
-        };
-        Ok(Box::new(encode::JsonEncoder::new(schema, style)?))
+        let specs = [TIMESTAMP_FORMAT, PLAIN_DECIMAL, IGNORE_NULL, NULL_KEY_MODE, NULL_KEY_LITERAL];
+        Ok(Box::new(encode::JsonEncoder::new(schema, style(options, &specs)?)?))
     }
 
     fn infer_schema(&self, sample: &[u8], _options: &OptionValues) -> Result<SchemaRef> {
         infer::infer(sample)
     }
+}
+
+/// How values are written, by the options `[time format, plain decimals, no NULLs, NULL keys, their literal]`.
+pub(crate) fn style(options: &OptionValues, specs: &[OptionSpec; 5]) -> Result<Style> {
+    let [timestamp_format, plain_decimal, ignore_null, null_key_mode, null_key_literal] = specs;
+    Ok(Style {
+        look: Look {
+            separator: if options.one_of(timestamp_format)? == Some("ISO-8601") { b'T' } else { b' ' },
+            plain_decimal: options.bool(plain_decimal)?,
+        },
+        ignore_null: options.bool(ignore_null)?,
+        null_keys: match options.one_of(null_key_mode)? {
+            Some("DROP") => NullKeys::Drop,
+            Some("LITERAL") => NullKeys::Literal(options.text(null_key_literal).unwrap_or("null").to_owned()),
+            _ => NullKeys::Fail,
+        },
+    })
 }

@@ -246,7 +246,9 @@ impl Field {
 /// A `ROW` column.
 pub(crate) struct Rows {
     object: Object,
+    /// The fields that are wanted, and their places among those of the object.
     fields: Fields,
+    kept: Vec<usize>,
     keep: bool,
     len: usize,
     /// How many rows the inner columns have; NULLs at the end are handed to them only when needed.
@@ -255,8 +257,8 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(object: Object, fields: Fields, keep: bool) -> Self {
-        Self { object, fields, keep, len: 0, inner: 0, nulls: NullBufferBuilder::new(0) }
+    pub(crate) fn new(object: Object, fields: Fields, kept: Vec<usize>, keep: bool) -> Self {
+        Self { object, fields, kept, keep, len: 0, inner: 0, nulls: NullBufferBuilder::new(0) }
     }
 
     /// Gives the inner columns the NULLs that they are behind.
@@ -305,7 +307,8 @@ impl Column for Rows {
 
     fn finish(&mut self) -> Result<ArrayRef> {
         self.catch_up();
-        let columns = self.object.fields.iter_mut().map(|f| f.column.finish()).collect::<Result<Vec<_>>>()?;
+        let fields = &mut self.object.fields;
+        let columns = self.kept.iter().map(|i| fields[*i].column.finish()).collect::<Result<Vec<_>>>()?;
         let array = StructArray::try_new_with_length(self.fields.clone(), columns, self.nulls.finish(), self.len)?;
         (self.len, self.inner) = (0, 0);
         Ok(Arc::new(array))

@@ -3,7 +3,8 @@
 //! [`Groups`] never forget a key. An owner that knows which keys still have state starts afresh with those when the others
 //! outnumber them: see [`KeyDictionary::restart`].
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::take_arrays;
 use arrow::datatypes::SchemaRef;
 use tidemill_core::Result;
 
@@ -48,6 +49,13 @@ impl KeyDictionary {
         }
         debug_assert!(ids.iter().enumerate().all(|(i, id)| i == *id), "the keys are distinct");
         Ok(())
+    }
+
+    /// Forgets all keys but those with the numbers `live`, which become 0, 1, 2 and so on.
+    pub fn retain(&mut self, live: &[usize]) -> Result<()> {
+        let keys = self.groups.emit()?;
+        let live: UInt32Array = live.iter().map(|id| *id as u32).collect();
+        self.restart(&take_arrays(&keys, &live, None)?, live.len())
     }
 
     /// About how many bytes it holds.

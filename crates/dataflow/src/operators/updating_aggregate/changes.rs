@@ -77,7 +77,7 @@ pub fn changes(keys: &[ArrayRef], groups: usize, new: Side, old: Side) -> Result
 }
 
 /// For each row, whether the two sides are the same; NULL is the same as NULL.
-fn unchanged(old: &[ArrayRef], new: &[ArrayRef], rows: usize) -> Result<BooleanBuffer> {
+pub(crate) fn unchanged(old: &[ArrayRef], new: &[ArrayRef], rows: usize) -> Result<BooleanBuffer> {
     let mut same = BooleanBuffer::new_set(rows);
     for (old, new) in old.iter().zip(new) {
         let column = match old.data_type() {

@@ -71,6 +71,29 @@ impl Sink for Planted {
     }
 }
 
+/// A sink that takes more than insertions, and its key.
+#[derive(Debug)]
+pub(crate) struct Taking(pub(crate) SchemaRef, pub(crate) Accepts, pub(crate) Vec<usize>);
+
+#[async_trait]
+impl Sink for Taking {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0)
+    }
+
+    fn accepts(&self) -> Accepts {
+        self.1
+    }
+
+    fn key(&self) -> Vec<usize> {
+        self.2.clone()
+    }
+
+    async fn open(&self) -> Result<Box<dyn SinkWriter>> {
+        Err(Error::internal("not written"))
+    }
+}
+
 /// `bid (auction, bidder, price, ts, tags)` with a watermark 4 s behind `ts`. `bounded` is whether it ends.
 pub(crate) fn bid(name: &str, bounded: bool) -> Arc<Table> {
     let tags = DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)));

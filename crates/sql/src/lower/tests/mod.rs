@@ -1,6 +1,7 @@
 //! Plans of every kind of query, as `EXPLAIN` prints them.
 
 mod batch_parts;
+mod changes;
 mod emissions;
 mod fields;
 pub(crate) mod fixture;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use expect_test::{Expect, expect};
+use tidemill_core::sink::Accepts;
 use tidemill_core::table::TableSpec;
 use tidemill_core::{EpochClock, Error, Result};
 use tidemill_plan::StreamPlan;
 use tidemill_plan::op::SinkTarget;
 
-use super::fixture::{Planned, Planted};
+use super::fixture::{Planned, Planted, Taking};
 use crate::bind::{Connect, Connected};
 use crate::catalog::Catalog;
 use crate::explain;
@@ -17,7 +18,8 @@ use crate::lower::{LowerOptions, Lowering};
 use crate::parser::{StatementKind, parse};
 use crate::session::{Planner, Query};
 
-/// Tables whose connector says whether they end: `'connector' = 'ends'`, `'goes-on'`.
+/// Tables whose connector says whether they end: `'connector' = 'ends'`, `'goes-on'`; and what they take, written:
+/// `'takes' = 'upserts'`, `'changes'`, or insertions only.
 struct Tables;
 
 #[async_trait]
@@ -33,7 +35,14 @@ impl Connect for Tables {
                 let schema = spec.schema.clone().ok_or_else(|| Error::statement("no columns"))?;
                 Ok(Arc::new(Planned { schema, bounded }))
             }),
-            sink: Arc::new(move |_| Ok(Arc::new(Planted(Arc::clone(&sink))))),
+            sink: Arc::new(move |spec| {
+                let key = spec.primary_key.iter().filter_map(|k| sink.index_of(k).ok()).collect();
+                Ok(match spec.options.get("takes") {
+                    Some("upserts") => Arc::new(Taking(Arc::clone(&sink), Accepts::Upsert, key)),
+                    Some(_) => Arc::new(Taking(Arc::clone(&sink), Accepts::Retract, key)),
+                    None => Arc::new(Planted(Arc::clone(&sink))),
+                })
+            }),
         })
     }
 }
@@ -85,7 +94,7 @@ pub(super) fn planned(sql: &str) -> Result<(Vec<Query>, StreamPlan, Vec<String>)
     Ok((queries, plan, warnings))
 }
 
-fn check(sql: &str, expected: Expect) {
+pub(super) fn check(sql: &str, expected: Expect) {
     let text = match planned(sql) {
         Ok((_, plan, warnings)) => {
             warnings.iter().fold(explain::stream(&plan), |text, w| format!("{text}warning: {w}\n"))
