@@ -40,12 +40,13 @@ fn windows_that_are_put_out_with_each_change() {
     check(
         Case::of(tumble(&["window_start", "auction"])).emit(changes),
         expect![[r#"
-        Sink result  [retract, unbounded]
-          Project window_start, auction, count(Int64(1))  [retract, unbounded]
-            UpdatingAggregate emit=changes every 1 s group=[window_start@2, auction@0, window_end@3] aggregates=[count(Int64(1))]  [retract, unbounded]
-              WindowRows TUMBLE size 10 s on ts  [append, event time ts, unbounded]
-                Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
-    "#]],
+            Sink result  [retract, unbounded]
+              Compact net changes  [retract, unbounded]
+                Project window_start, auction, count(Int64(1))  [retract, unbounded]
+                  UpdatingAggregate emit=changes every 1 s group=[window_start@2, auction@0, window_end@3] aggregates=[count(Int64(1))]  [retract, unbounded]
+                    WindowRows TUMBLE size 10 s on ts  [append, event time ts, unbounded]
+                      Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+        "#]],
     );
 }
 
@@ -55,11 +56,12 @@ fn lateness_makes_corrections() {
     check(
         Case::of(tumble(&["window_start", "window_end"])).options(options),
         expect![[r#"
-        Sink result  [retract, unbounded]
-          Project window_start, window_end, count(Int64(1))  [retract, unbounded]
-            WindowAggregate TUMBLE size 10 s on ts aggregates=[count(Int64(1))] allowed_lateness=2 s  [retract, event time window_time, unbounded]
-              Source bid columns=[ts] watermark=ts - 4 s  [append, event time ts, unbounded]
-    "#]],
+            Sink result  [retract, unbounded]
+              Compact net changes by window_start, window_end  [retract, unbounded]
+                Project window_start, window_end, count(Int64(1))  [retract, unbounded]
+                  WindowAggregate TUMBLE size 10 s on ts aggregates=[count(Int64(1))] allowed_lateness=2 s  [retract, event time window_time, unbounded]
+                    Source bid columns=[ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+        "#]],
     );
 }
 
@@ -122,8 +124,8 @@ fn a_table_that_takes_insertions_only_refuses_updates() {
     check(
         Case::of(by_auction()).into("out", sink(DataType::Int64)),
         expect![[r#"
-        table 'out' takes insertions only, and this result is updated by a GROUP BY without a window
-        hint: Group by window_start and window_end of a window function beside auction."#]],
+            table 'out' takes insertions only, and this result is updated by the GROUP BY without a window over 'bid'
+            hint: Group by window_start and window_end of a window function beside auction. Or write to a table that takes updates: format 'debezium-json', a 'changelog.operation-column', or connector 'print'."#]],
     );
     let windows = || tumble(&["window_start", "window_end", "auction"]);
     let windows = || windows().project(vec![col("auction"), col("count(Int64(1))")]).unwrap();
@@ -139,8 +141,8 @@ fn a_table_that_takes_insertions_only_refuses_updates() {
     check(
         Case::of(windows()).into("out", sink(DataType::Int64)).emit(Emission::Changes { every: 0 }),
         expect![[r#"
-        table 'out' takes insertions only, and this result is updated by EMIT CHANGES
-        hint: Leave EMIT CHANGES out, so that each window is put out once, when it has closed."#]],
+            table 'out' takes insertions only, and this result is updated by EMIT CHANGES of the windows over 'bid'
+            hint: Leave EMIT CHANGES out, so that each window is put out once, when it has closed. Or write to a table that takes updates: format 'debezium-json', a 'changelog.operation-column', or connector 'print'."#]],
     );
     check(
         Case::of(windows()).into("out", sink(DataType::Utf8)),

@@ -20,17 +20,15 @@ fn constructs_without_an_incremental_form() {
     check(
         bid().sort(vec![col("price").sort(true, true)]).unwrap(),
         expect![[r#"
-        ORDER BY over the unbounded table 'bid' is not supported yet
-        hint: A stream has no last row to sort up to. Leave ORDER BY out, or read tables that end."#]],
+            ORDER BY over the unbounded table 'bid' is not supported yet
+            hint: A stream has no last row to sort up to. Add LIMIT to keep the first rows, leave ORDER BY out, or read tables that end."#]],
     );
     check(
         bid().limit(0, Some(3)).unwrap(),
         expect![[r#"
             Sink result  [retract, unbounded]
               TopN ROW_NUMBER <= 3 order=[] emit=changes  [retract, unbounded]
-                TopN ROW_NUMBER <= 3 order=[] emit=changes  [retract, unbounded]
-                  Source bid columns=[auction, bidder, price, ts, tags] watermark=ts - 4 s  [append, event time ts, unbounded]
-            warning: TopN over 'bid' keeps every row, and never lets go of it: bound the state of what it reads.
+                Source bid columns=[auction, bidder, price, ts, tags] watermark=ts - 4 s  [append, event time ts, unbounded]
         "#]],
     );
     let ask = scan("ask", false).build().unwrap();

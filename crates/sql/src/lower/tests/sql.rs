@@ -530,12 +530,12 @@ fn refusals_point_at_the_query() {
     check(
         "INSERT INTO sink SELECT auction, COUNT(*) FROM bid GROUP BY auction;",
         expect![[r#"
-            table 'sink' takes insertions only, and this result is updated by a GROUP BY without a window
+            table 'sink' takes insertions only, and this result is updated by the GROUP BY without a window over 'bid'
                --> line 13, column 1
                |
             13 | INSERT INTO sink SELECT auction, COUNT(*) FROM bid GROUP BY auction;
                | ^^^^^^
-            hint: Group by window_start and window_end of a window function beside auction."#]],
+            hint: Group by window_start and window_end of a window function beside auction. Or write to a table that takes updates: format 'debezium-json', a 'changelog.operation-column', or connector 'print'."#]],
     );
     check(
         "SELECT k, COUNT(*) FROM TABLE(TUMBLE(TABLE old, DESCRIPTOR(at), INTERVAL '1' HOUR)) AS t JOIN plain ON t.auction = plain.k
