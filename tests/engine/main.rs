@@ -4,6 +4,7 @@ mod changes;
 mod examples;
 mod groups;
 mod house;
+mod joins;
 mod law;
 mod nexmark;
 mod top_n;

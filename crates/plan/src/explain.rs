@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use datafusion_common::JoinType;
+
 use crate::graph::{Node, NodeId, StreamPlan};
 use crate::op::{
-    AggregateCall, ChangeKind, Emit, Give, GroupBy, RowWindow, SinkTarget, SortKey, SourceInput, SourceOp, StreamOp,
-    TopNOp, UpdatingAggregateOp, WatermarkExpr, WindowAggregateOp,
+    AggregateCall, ChangeKind, Emit, Give, GroupBy, JoinOp, RowWindow, SinkTarget, SortKey, SourceInput, SourceOp,
+    StreamOp, TimeBound, TopNOp, Unmatched, UpdatingAggregateOp, WatermarkExpr, WindowAggregateOp,
 };
 use crate::state::state_of;
 use crate::window::{Length, Window, Zone};
@@ -117,6 +119,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
         StreamOp::WindowAggregate(op) => window_aggregate(plan, node, op),
         StreamOp::UpdatingAggregate(op) => updating_aggregate(op),
         StreamOp::TopN(op) => top_n(plan, node, op),
+        StreamOp::Join(op) => join(plan, node, op),
         StreamOp::Sink(sink) => match &sink.target {
             SinkTarget::Table { name, .. } => name.clone(),
             SinkTarget::Result(_) => "result".into(),
@@ -185,6 +188,55 @@ fn window_aggregate(plan: &StreamPlan, node: &Node, op: &WindowAggregateOp) -> S
     text.push_str(&aggregates(&op.aggregates));
     if op.allowed_lateness != 0 {
         let _ = write!(text, " allowed_lateness={}", Length(op.allowed_lateness));
+    }
+    text
+}
+
+fn join(plan: &StreamPlan, node: &Node, op: &JoinOp) -> String {
+    let [left, right] = [0, 1].map(|i: usize| &plan.node(node.inputs[i]).edge.schema);
+    let kind = match op.join_type {
+        JoinType::Inner if op.keys.is_empty() && op.residual.is_none() => "cross",
+        JoinType::Inner => "inner",
+        JoinType::Left => "left",
+        JoinType::Right => "right",
+        JoinType::Full => "full",
+        JoinType::LeftSemi => "left semi",
+        JoinType::RightSemi => "right semi",
+        JoinType::LeftAnti => "left anti",
+        JoinType::RightAnti => "right anti",
+        JoinType::LeftMark => "left mark",
+        JoinType::RightMark => "right mark",
+    };
+    let equal = if op.nulls_match { "is not distinct from" } else { "=" };
+    let pair = |(l, r): &(usize, usize)| format!("{} {equal} {}", left.field(*l).name(), right.field(*r).name());
+    let keys = op.keys.iter().map(pair).collect::<Vec<_>>().join(", ");
+    let mut text = kind.to_string();
+    if !keys.is_empty() {
+        let _ = write!(text, " on=[{keys}]");
+    }
+    if op.null_aware {
+        text.push_str(" as NOT IN");
+    }
+    if let Some(residual) = &op.residual {
+        let _ = write!(text, " where={residual}");
+    }
+    match &op.bound {
+        Some(TimeBound::Interval { times, least, most }) => {
+            let (l, r) = (left.field(times.0).name(), right.field(times.1).name());
+            let text_of = |length: &Option<i64>| length.map_or("any".into(), |l| Length(l).to_string());
+            let _ = write!(text, " time={l} - {r} from {} to {}", text_of(least), text_of(most));
+        }
+        Some(TimeBound::Window { window, .. }) => {
+            let _ = write!(text, " within {}", window.kind);
+        }
+        None => {}
+    }
+    let asks_for_one = matches!(op.join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi);
+    if op.unmatched == Unmatched::WhenOver && !asks_for_one {
+        text.push_str(" unmatched=when over");
+    }
+    if op.on_one_worker() {
+        text.push_str(" on one worker");
     }
     text
 }

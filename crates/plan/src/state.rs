@@ -5,7 +5,7 @@ use std::fmt;
 use tidemill_core::ChangeMode;
 
 use crate::graph::{Edge, Node, StreamPlan};
-use crate::op::{Emit, Give, RowWindow, SinkTarget, StreamOp, TopNOp, UpdatingAggregateOp};
+use crate::op::{Emit, Give, JoinOp, RowWindow, SinkTarget, StreamOp, TimeBound, TopNOp, UpdatingAggregateOp};
 use crate::retraction::Keeps;
 use crate::window::Length;
 
@@ -134,6 +134,7 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
             },
             _ => StateBound::None,
         },
+        StreamOp::Join(op) => join(plan, node, op),
         StreamOp::Sink(sink) => match sink.target {
             SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
             _ => StateBound::None,
@@ -193,5 +194,29 @@ fn beside(op: &UpdatingAggregateOp, input: Option<&Edge>) -> String {
         (false, true) => format!(", and the values of {values}"),
         (true, false) => format!(", and the rows of {rows}"),
         (false, false) => format!(", the values of {values}, and the rows of {rows}"),
+    }
+}
+
+/// What bounds the state of a join: the time of both sides, or that both end.
+fn join(plan: &StreamPlan, node: &Node, op: &JoinOp) -> StateBound {
+    let later = match op.allowed_lateness {
+        0 => String::new(),
+        l => format!(" by {}", Length(l)),
+    };
+    let keeps: String = "every row of both sides".into();
+    let until_passes = |what: &str| StateBound::Watermark {
+        keeps: keeps.clone(),
+        until: format!("the watermark passes {what}{later}"),
+    };
+    let remedy = || "bound it by time (l.ts BETWEEN r.ts - INTERVAL .. AND r.ts), or join windows of both sides".into();
+    match &op.bound {
+        Some(TimeBound::Window { .. }) => until_passes("window_end"),
+        Some(TimeBound::Interval { least: Some(_), most: Some(_), .. }) => until_passes("the time of its last partner"),
+        _ if node.inputs.iter().all(|i| plan.node(*i).edge.bounded) => StateBound::Input { keeps },
+        Some(TimeBound::Interval { least, .. }) => {
+            let side = if least.is_some() { "right" } else { "left" };
+            StateBound::Unbounded { keeps: format!("every row of the {side} side"), remedy: remedy() }
+        }
+        None => StateBound::Unbounded { keeps, remedy: remedy() },
     }
 }

@@ -31,6 +31,7 @@ use crate::functions::FlinkSyntax;
 use crate::lower::lateral;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
+use crate::single_row;
 use crate::types::FlinkTypes;
 use crate::unnest;
 use crate::windows;
@@ -185,7 +186,7 @@ impl Planner {
 
     /// Analysed and optimised.
     fn optimized(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let plan = lateral::without_lateral(plan)?;
+        let plan = single_row::guarded(lateral::without_lateral(plan)?)?;
         let options = self.state.config_options();
         let plan = self.state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(planning)?;
         self.state.optimizer().optimize(plan, &self.state, |_, _| {}).map_err(planning)
@@ -246,6 +247,8 @@ fn options(zone: Zone) -> ConfigOptions {
     parser.map_string_types_to_utf8view = false;
     // As Flink: NULL is the least of all values.
     parser.default_null_ordering = "nulls_min".into();
+    // A subquery that is used as a value is a join, which can be kept up to date.
+    options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
     options.execution.time_zone = Some(zone.name().to_string());
     options
 }

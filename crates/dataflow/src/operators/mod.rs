@@ -2,6 +2,7 @@
 
 pub mod compact;
 pub mod filter;
+pub mod join;
 pub mod keyed_states;
 pub mod no_time;
 pub mod normalize;
@@ -98,6 +99,10 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             let append = plan.node(node.inputs[0]).edge.changes == ChangeMode::Append;
             top_n::build(op, node, input, input_schema, append, graph)
         }
+        StreamOp::Join(op) => match inputs {
+            [left, right] => Ok(join::build(op, plan, node, [*left, *right], graph)),
+            _ => Err(Error::internal(format!("Join with {} inputs", inputs.len()))),
+        },
         StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
     }
 }

@@ -21,8 +21,8 @@ pub enum Emission {
 }
 
 impl Emission {
-    /// What is left of it below `plan`: it speaks of the first aggregation from the top, of ranks and limits above it, and of
-    /// nothing where there is none, so that such sub-plans are shared whatever was asked for.
+    /// What is left of it below `plan`: it speaks of the first aggregation from the top, of joins, ranks and limits above it,
+    /// and of nothing where there is none, so that such sub-plans are shared whatever was asked for.
     pub(super) fn for_plan(self, plan: &LogicalPlan) -> Self {
         if reaches_results(plan) { self } else { Self::Default }
     }
@@ -41,7 +41,7 @@ impl From<EmitClause> for Emission {
 /// Whether there is anything in `plan` that is put out otherwise than as its rows come.
 fn reaches_results(plan: &LogicalPlan) -> bool {
     let results = match plan {
-        LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Limit(_) => true,
+        LogicalPlan::Aggregate(_) | LogicalPlan::Window(_) | LogicalPlan::Limit(_) | LogicalPlan::Join(_) => true,
         LogicalPlan::Sort(sort) => sort.fetch.is_some(),
         LogicalPlan::TableScan(scan) => scan.fetch.is_some(),
         _ => false,

@@ -206,6 +206,7 @@ impl<'a> Lowering<'a> {
             LogicalPlan::Sort(sort) => self.sort(sort, emission),
             LogicalPlan::Limit(limit) => self.limit(limit, emission),
             LogicalPlan::Union(union) => self.union(union, emission),
+            LogicalPlan::Join(join) => self.join(join, emission),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest, emission),
             LogicalPlan::Values(values) => self.values(values),
             LogicalPlan::EmptyRelation(empty) => self.empty(empty),

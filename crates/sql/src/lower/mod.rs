@@ -22,6 +22,8 @@ mod emission;
 mod express;
 mod fields;
 mod filter;
+mod join;
+mod join_time;
 mod keys;
 pub(crate) mod lateral;
 mod project;

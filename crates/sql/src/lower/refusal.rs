@@ -1,7 +1,7 @@
 //! Why a node could not be lowered.
 
 use datafusion::common::DataFusionError;
-use datafusion::logical_expr::{JoinType, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 use tidemill_core::Error;
 
 use crate::error::planning;
@@ -53,16 +53,6 @@ pub(super) fn no_form(plan: &LogicalPlan) -> Refusal {
         ),
         LogicalPlan::Limit(_) => ("LIMIT", "Leave LIMIT out and stop the query when you have seen enough."),
         LogicalPlan::TableScan(_) => ("LIMIT", "Leave LIMIT out and stop the query when you have seen enough."),
-        LogicalPlan::Join(join) => (
-            match join.join_type {
-                JoinType::LeftSemi | JoinType::RightSemi | JoinType::LeftMark | JoinType::RightMark => {
-                    "a semi-join (IN, EXISTS, INTERSECT)"
-                }
-                JoinType::LeftAnti | JoinType::RightAnti => "an anti-join (NOT IN, NOT EXISTS, EXCEPT)",
-                _ => "a join",
-            },
-            BOUND_IT,
-        ),
         LogicalPlan::Window(_) => ("a function with OVER", BOUND_IT),
         LogicalPlan::Distinct(_) => ("DISTINCT ON", BOUND_IT),
         LogicalPlan::RecursiveQuery(_) => ("WITH RECURSIVE", BOUND_IT),

@@ -42,17 +42,10 @@ fn a_join_of_two_tables() {
         plan.project(vec![col("bid.price"), col("ask.price")]).unwrap(),
         expect![[r#"
             Sink result  [append, bounded]
-              Source query answered by DataFusion once its inputs have ended  [append, bounded]
-                | Projection: bid.price, ask.price
-                |   Inner Join: bid.auction = ask.auction
-                |     Projection: input_1.auction AS auction, input_1.price AS price
-                |       TableScan: input_1
-                |     Projection: input_2.auction AS auction, input_2.price AS price
-                |       TableScan: input_2
-                Sink collect  [append, bounded]
+              Project price, price  [append, bounded]
+                Join inner on=[auction = auction]  [append, bounded]
                   Project auction, price  [append, bounded]
                     Source bid columns=[auction, price, ts] watermark=ts - 4 s  [append, event time ts, bounded]
-                Sink collect  [append, bounded]
                   Filter price@1 > 1  [append, bounded]
                     Project auction, price  [append, bounded]
                       Source ask columns=[auction, price, ts] watermark=ts - 4 s  [append, event time ts, bounded]
@@ -88,23 +81,12 @@ fn a_window_above_a_join_is_part_of_the_run() {
         plan.aggregate(vec![col("window_start"), col("window_end")], vec![count(lit(1_i64))]).unwrap(),
         expect![[r#"
             Sink result  [append, bounded]
-              Source query answered by DataFusion once its inputs have ended  [append, bounded]
-                | Aggregate: groupBy=[[w.window_start, w.window_end]], aggr=[[count(Int64(1))]]
-                |   SubqueryAlias: w
-                |     Projection: window_start, window_end
-                |       Projection: bid.auction, bid.ts, CAST(CAST(__window_t - ((__window_t - Int64(0)) % Int64(10000000) + Int64(10000000)) % Int64(10000000) AS Timestamp(µs)) AS Timestamp(ms)) AS window_start, CAST(CAST(__window_t - ((__window_t - Int64(0)) % Int64(10000000) + Int64(10000000)) % Int64(10000000) + Int64(10000000) AS Timestamp(µs)) AS Timestamp(ms)) AS window_end, CAST(CAST(__window_t - ((__window_t - Int64(0)) % Int64(10000000) + Int64(10000000)) % Int64(10000000) + Int64(10000000) - Int64(1000) AS Timestamp(µs)) AS Timestamp(ms)) AS window_time
-                |         Projection: bid.auction, bid.ts, CAST(bid.ts AS Int64) * Int64(1000) AS __window_t
-                |           Filter: bid.ts IS NOT NULL
-                |             LeftSemi Join: bid.auction = ask.auction
-                |               Projection: input_1.auction AS auction, input_1.ts AS ts
-                |                 TableScan: input_1
-                |               Projection: input_2.auction AS auction
-                |                 TableScan: input_2
-                Sink collect  [append, event time ts, bounded]
-                  Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
-                Sink collect  [append, bounded]
-                  Project auction  [append, bounded]
-                    Source ask columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+              Project window_start, window_end, count(Int64(1))  [append, bounded]
+                WindowAggregate TUMBLE size 10 s on ts aggregates=[count(Int64(1))]  [append, bounded]
+                  Join left semi on=[auction = auction]  [append, bounded]
+                    Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
+                    Project auction  [append, bounded]
+                      Source ask columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, bounded]
         "#]],
     );
 }

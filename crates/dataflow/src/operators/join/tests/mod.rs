@@ -1,0 +1,6 @@
+//! The join operators alone, against a join by nested loops.
+
+mod harness;
+mod law;
+mod pictures;
+mod work;
