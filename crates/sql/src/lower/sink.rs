@@ -162,7 +162,8 @@ fn updates<'a>(plan: &'a StreamPlan, node: &'a Node) -> Option<&'a Node> {
     below.clone().find_map(|n| updates(plan, n)).or_else(|| (node.edge.changes != ChangeMode::Append).then_some(node))
 }
 
-/// The part of the plan that `sinks` need. Lowering leaves nodes behind where it tried something.
+/// The part of the plan that `sinks` need, with what is the same in it once. Lowering leaves nodes behind where it tried
+/// something.
 pub(super) fn reachable(plan: &StreamPlan, sinks: &[NodeId]) -> StreamPlan {
     let mut needed = vec![false; plan.nodes().len()];
     let mut stack = sinks.to_vec();
@@ -188,8 +189,11 @@ pub(super) fn reachable(plan: &StreamPlan, sinks: &[NodeId]) -> StreamPlan {
         {
             at_end.inputs.iter_mut().for_each(|(_, id)| *id = places[id.0]);
         }
-        let inputs = node.inputs.iter().map(|i| places[i.0]).collect();
-        places[node.id.0] = kept.add(op, inputs, node.edge.clone());
+        let inputs: Vec<NodeId> = node.inputs.iter().map(|i| places[i.0]).collect();
+        places[node.id.0] = match kept.same_as(&op, &inputs, &node.edge) {
+            Some(same) => same,
+            None => kept.add(op, inputs, node.edge.clone()),
+        };
     }
     kept
 }

@@ -9,4 +9,5 @@ mod groupings;
 mod refusals;
 mod retractions;
 mod rows;
+mod sharing;
 mod sql;
