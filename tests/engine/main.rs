@@ -1,5 +1,6 @@
 //! Tests of the engine as a whole, in one binary, since linking is slow.
 
+mod as_of_joins;
 mod changes;
 mod examples;
 mod groups;

@@ -10,6 +10,7 @@
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
 
+pub mod as_of;
 pub mod explain;
 pub mod graph;
 pub mod op;

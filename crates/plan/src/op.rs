@@ -12,6 +12,7 @@ use tidemill_core::Micros;
 use tidemill_core::sink::Sink;
 use tidemill_core::source::Source;
 
+pub use crate::as_of::{AsOfForm, AsOfJoinOp, AsOfMatch};
 use crate::graph::NodeId;
 use crate::window::Window;
 
@@ -52,6 +53,8 @@ pub enum StreamOp {
     Compact(CompactOp),
     /// Matches the rows of two inputs.
     Join(JoinOp),
+    /// Each row of the left input with the one row of the right that was valid at its time.
+    AsOfJoin(AsOfJoinOp),
     /// Hands its rows to the world: a table's sink, or the reader of a result.
     Sink(SinkOp),
 }
@@ -486,6 +489,8 @@ impl StreamOp {
             Self::TopN(_) => "TopN",
             Self::Compact(_) => "Compact",
             Self::Join(_) => "Join",
+            Self::AsOfJoin(op) if op.temporal => "TemporalJoin",
+            Self::AsOfJoin(_) => "AsOfJoin",
             Self::Sink(_) => "Sink",
         }
     }

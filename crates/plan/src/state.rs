@@ -135,6 +135,7 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
             _ => StateBound::None,
         },
         StreamOp::Join(op) => join(plan, node, op),
+        StreamOp::AsOfJoin(op) => crate::as_of::state(plan, node, op),
         StreamOp::Sink(sink) => match sink.target {
             SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
             _ => StateBound::None,

@@ -25,6 +25,8 @@ pub fn unique_key(plan: &StreamPlan, id: NodeId) -> Option<Vec<usize>> {
         StreamOp::Filter(_) | StreamOp::Compact(_) | StreamOp::ProcessingTime | StreamOp::Sink(_) => {
             unique_key(plan, *node.inputs.first()?)
         }
+        // A left row has one partner at most.
+        StreamOp::AsOfJoin(_) => unique_key(plan, *node.inputs.first()?),
         StreamOp::Project(exprs) => {
             let key = unique_key(plan, *node.inputs.first()?)?;
             key.into_iter().map(|k| exprs.iter().position(|e| column(e) == Some(k))).collect()

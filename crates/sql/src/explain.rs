@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use datafusion::logical_expr::LogicalPlan;
-use tidemill_plan::op::{SourceInput, SourceOp, StreamOp};
+use tidemill_plan::op::{AsOfForm, SourceInput, SourceOp, StreamOp};
 use tidemill_plan::window::Length;
 use tidemill_plan::{Node, NodeId, StreamPlan, explain};
 
@@ -79,6 +79,7 @@ fn waits(node: &Node) -> bool {
     match &node.op {
         StreamOp::WindowAggregate(_) | StreamOp::SessionRows(_) => true,
         StreamOp::UpdatingAggregate(op) => op.expire.is_some(),
+        StreamOp::AsOfJoin(op) => op.form == AsOfForm::Settled,
         _ => false,
     }
 }

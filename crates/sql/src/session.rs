@@ -23,6 +23,7 @@ use sqlparser::ast;
 use tidemill_core::{EpochClock, Error, Result, Span};
 use tidemill_plan::window::Zone;
 
+use crate::as_of;
 use crate::bind;
 use crate::casts::FlinkCasts;
 use crate::catalog::Catalog;
@@ -137,7 +138,11 @@ impl Planner {
         resolve::name_duplicates(&mut query);
         let plan = self.mending(query, |query| {
             let statement = ast::Statement::Query(Box::new(query.clone()));
-            self.sql_to_rel(&Provider { planner: self }, |s| s.sql_statement_to_plan(statement))
+            let provider = Provider { planner: self };
+            let plan = self.sql_to_rel(&provider, |s| s.sql_statement_to_plan(statement))?;
+            as_of::bind::bind(plan, &|expr, schema| {
+                self.sql_to_rel(&provider, |s| s.sql_to_expr(expr, schema, &mut PlannerContext::new()))
+            })
         })?;
         unnest::flatten(plan).map_err(planning)
     }
@@ -218,7 +223,11 @@ impl Planner {
 
 /// DataFusion's state for queries that run for ever.
 fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkCasts>)> {
-    let rules = Optimizer::new().rules.into_iter().filter(|r| !UNWANTED_RULES.contains(&r.name())).collect();
+    let mut rules: Vec<_> =
+        Optimizer::new().rules.into_iter().filter(|r| !UNWANTED_RULES.contains(&r.name())).collect();
+    // What has come down to a join by time goes on down.
+    let below = rules.iter().position(|r| r.name() == "push_down_filter").map_or(rules.len(), |at| at + 1);
+    rules.insert(below, Arc::new(as_of::push_filter::PushFilterBelowAsOf));
     let mut builder = SessionStateBuilder::new_with_default_features()
         .with_config(SessionConfig::from(options(zone)))
         .with_type_planner(Arc::new(FlinkTypes))
@@ -229,6 +238,7 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
     state.register_relation_planner(Arc::new(unnest::UnnestPlanner))?;
+    state.register_relation_planner(Arc::new(as_of::planner::AsOfPlanner))?;
     datafusion_functions_json::register_all(&mut state)?;
     for function in crate::functions::all(clock) {
         state.register_udf(Arc::new(function))?;

@@ -1,5 +1,6 @@
 //! The operators, one file each. The list in [`build`] is the place to read which node becomes which steps.
 
+pub mod as_of_join;
 pub mod compact;
 pub mod filter;
 pub mod join;
@@ -103,6 +104,7 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             [left, right] => Ok(join::build(op, plan, node, [*left, *right], graph)),
             _ => Err(Error::internal(format!("Join with {} inputs", inputs.len()))),
         },
+        StreamOp::AsOfJoin(op) => as_of_join::build(op, plan, node, inputs, graph),
         StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
     }
 }

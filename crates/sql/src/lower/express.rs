@@ -21,20 +21,7 @@ impl Lowering<'_> {
     /// The node's output as a schema in which the names of the logical plan find their columns. Columns that no name
     /// leads to have names that nothing refers to.
     pub(super) fn schema_over(&self, relation: &Relation, logical: &DFSchema) -> Lower<DFSchema> {
-        let edge = &self.plan.node(relation.node).edge;
-        let mut fields: Vec<(Option<_>, FieldRef)> = edge
-            .schema
-            .fields()
-            .iter()
-            .enumerate()
-            .map(|(i, f)| (None, Arc::new(Field::new(format!("__column_{i}"), f.data_type().clone(), f.is_nullable()))))
-            .collect();
-        for (slot, (qualifier, field)) in relation.slots.iter().zip(logical.iter()) {
-            if let Place::At(i) = slot.place {
-                fields[i] = (qualifier.cloned(), Arc::clone(field));
-            }
-        }
-        Ok(DFSchema::new_with_metadata(fields, logical.metadata().clone())?)
+        named_schema(&self.plan.node(relation.node).edge.schema, &relation.slots, logical)
     }
 
     /// `expr` over the columns of `schema`, which [`schema_over`](Self::schema_over) made.
@@ -85,6 +72,22 @@ impl Lowering<'_> {
         let schema = Arc::new(Schema::new(layout.fields));
         self.plan.add(StreamOp::Project(exprs), vec![input], Edge { schema, event_time, ..edge.clone() })
     }
+}
+
+/// The columns of `output` as a schema in which the names of `logical` find their places.
+pub(super) fn named_schema(output: &Schema, slots: &[Slot], logical: &DFSchema) -> Lower<DFSchema> {
+    let mut fields: Vec<(Option<_>, FieldRef)> = output
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(i, f)| (None, Arc::new(Field::new(format!("__column_{i}"), f.data_type().clone(), f.is_nullable()))))
+        .collect();
+    for (slot, (qualifier, field)) in slots.iter().zip(logical.iter()) {
+        if let Place::At(i) = slot.place {
+            fields[i] = (qualifier.cloned(), Arc::clone(field));
+        }
+    }
+    Ok(DFSchema::new_with_metadata(fields, logical.metadata().clone())?)
 }
 
 /// Columns of an input in another order, under other names.

@@ -19,6 +19,7 @@ use super::sink;
 use super::sort::order_of;
 use super::source::Sources;
 use super::warnings::warnings;
+use crate::as_of::AsOfNode;
 use crate::session;
 use crate::windows::WindowNode;
 
@@ -212,10 +213,14 @@ impl<'a> Lowering<'a> {
             LogicalPlan::EmptyRelation(empty) => self.empty(empty),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, emission),
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input, emission),
-            LogicalPlan::Extension(extension) => match extension.node.as_any().downcast_ref::<WindowNode>() {
-                Some(window) => self.window(window),
-                None => Err(no_form(plan)),
-            },
+            LogicalPlan::Extension(extension) => {
+                let node = extension.node.as_any();
+                match (node.downcast_ref::<WindowNode>(), node.downcast_ref::<AsOfNode>()) {
+                    (Some(window), _) => self.window(window),
+                    (_, Some(join)) => self.as_of_join(join, emission),
+                    _ => Err(no_form(plan)),
+                }
+            }
             other => Err(no_form(other)),
         }
     }

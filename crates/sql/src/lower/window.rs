@@ -39,7 +39,7 @@ impl Lowering<'_> {
     }
 
     /// Sees to it that the watermark speaks of the column `time`, if it can.
-    fn timed(&mut self, relation: Relation, time: usize, origin: &Origin) -> (Relation, bool) {
+    pub(super) fn timed(&mut self, relation: Relation, time: usize, origin: &Origin) -> (Relation, bool) {
         let edge = self.plan.node(relation.node).edge.clone();
         let speaks = Edge { event_time: Some(time), ..edge.clone() };
         if *origin == Origin::ProcessingTime {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, Ident, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor,
-    TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
+    TableVersion, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span as TokenSpan};
@@ -16,6 +16,7 @@ use tidemill_core::{Error, Result, Span};
 use super::dialect::Dialect;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::source::place;
+use crate::as_of::syntax;
 
 /// The options of `/*+ OPTIONS(..) */`, by the place of the table's name that they stand behind.
 pub type Hints = HashMap<Location, (Vec<(String, String)>, Span)>;
@@ -100,6 +101,7 @@ impl VisitorMut for Finish<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let span = select.select_token.0.span;
+        select.from.iter_mut().for_each(|from| syntax::rewrite(&mut from.joins));
         refuse_if(select.into.is_some(), span, "SELECT INTO")?;
         refuse_if(!select.lateral_views.is_empty(), span, "LATERAL VIEW")?;
         refuse_if(!select.connect_by.is_empty(), span, "CONNECT BY")?;
@@ -115,7 +117,14 @@ impl VisitorMut for Finish<'_> {
                 name, with_hints, version, with_ordinality, partitions, sample, index_hints, ..
             } => {
                 let span = name.span();
-                refuse_if(version.is_some(), span, "FOR SYSTEM_TIME AS OF (a temporal or lookup join)")?;
+                let known = |v: &TableVersion| {
+                    matches!(v, TableVersion::ForSystemTimeAsOf(_)) || syntax::condition(v).is_some()
+                };
+                refuse_if(
+                    version.as_ref().is_some_and(|v| !known(v)),
+                    span,
+                    "a version of a table other than FOR SYSTEM_TIME AS OF",
+                )?;
                 refuse_if(sample.is_some(), span, "TABLESAMPLE")?;
                 refuse_if(!partitions.is_empty(), span, "PARTITION behind a table")?;
                 refuse_if(*with_ordinality, span, "WITH ORDINALITY")?;
@@ -125,9 +134,17 @@ impl VisitorMut for Finish<'_> {
                 }
                 ControlFlow::Continue(())
             }
+            TableFactor::NestedJoin { table_with_joins, .. } => {
+                syntax::rewrite(&mut table_with_joins.joins);
+                ControlFlow::Continue(())
+            }
             TableFactor::MatchRecognize { table, .. } => refuse(table.span(), "MATCH_RECOGNIZE"),
             TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => refuse(span, "PIVOT"),
-            TableFactor::Function { name, .. } => refuse(name.span(), "LATERAL with a table function"),
+            TableFactor::Function { name, .. } => ControlFlow::Break(
+                Error::unsupported("LATERAL with a table function is not supported")
+                    .with_hint("The version of a table at a time is joined so: o JOIN t FOR SYSTEM_TIME AS OF o.ts AS t ON o.key = t.key.")
+                    .at(place(name.span())),
+            ),
             TableFactor::JsonTable { .. } | TableFactor::XmlTable { .. } | TableFactor::OpenJsonTable { .. } => {
                 refuse(span, "this table function")
             }

@@ -13,6 +13,7 @@ use super::forms;
 use super::headings::name_columns;
 use super::source::Source;
 use super::statement::{CreateView, EmitClause, ExplainKind, Insert, Select, Show, Statement, StatementKind};
+use crate::as_of::syntax::plain_as_of;
 
 /// The statements of `text`. Places in them and in errors are places of the whole text.
 pub fn parse(text: &str) -> Result<Vec<Statement>> {
@@ -125,7 +126,8 @@ impl<'a> Script<'a> {
     /// Over the tokens of `range`, hints aside.
     pub(super) fn over(source: &'a Source<'a>, range: Range<usize>) -> Self {
         let emit = find_emit(source, range.clone());
-        let tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
+        let mut tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
+        plain_as_of(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
         Self { source, parser, range, emit, hints: Hints::new() }
     }

@@ -476,22 +476,19 @@ fn wrong() {
     check(
         "SELECT * FROM orders JOIN rates FOR SYSTEM_TIME AS OF orders.ts ON true",
         expect![[r#"
-        FOR SYSTEM_TIME AS OF (a temporal or lookup join) is not supported
-          --> line 1, column 27
-          |
-        1 | SELECT * FROM orders JOIN rates FOR SYSTEM_TIME AS OF orders.ts ON true
-          |                           ^^^^^
-    "#]],
+            SELECT * FROM orders JOIN rates FOR SYSTEM_TIME AS OF orders.ts ON true [Default]
+        "#]],
     );
     check(
         "SELECT * FROM t, LATERAL TABLE(f(x))",
         expect![[r#"
-        LATERAL with a table function is not supported
-          --> line 1, column 26
-          |
-        1 | SELECT * FROM t, LATERAL TABLE(f(x))
-          |                          ^^^^^
-    "#]],
+            LATERAL with a table function is not supported
+              --> line 1, column 26
+              |
+            1 | SELECT * FROM t, LATERAL TABLE(f(x))
+              |                          ^^^^^
+            hint: The version of a table at a time is joined so: o JOIN t FOR SYSTEM_TIME AS OF o.ts AS t ON o.key = t.key.
+        "#]],
     );
     check(
         "SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS true)",

@@ -425,12 +425,13 @@ fn what_is_not_supported() {
     check(
         "SELECT * FROM bid FOR SYSTEM_TIME AS OF ts",
         expect![[r#"
-        FOR SYSTEM_TIME AS OF (a temporal or lookup join) is not supported
-          --> line 1, column 15
-          |
-        1 | SELECT * FROM bid FOR SYSTEM_TIME AS OF ts
-          |               ^^^
-    "#]],
+            FOR SYSTEM_TIME AS OF is for a table that is joined to the one whose time is asked for
+              --> line 1, column 41
+              |
+            1 | SELECT * FROM bid FOR SYSTEM_TIME AS OF ts
+              |                                         ^^
+            hint: Write o [LEFT] JOIN t FOR SYSTEM_TIME AS OF o.ts AS t ON o.key = t.key.
+        "#]],
     );
     check(
         "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT * FROM r",

@@ -1,5 +1,6 @@
 //! Plans of every kind of query, as `EXPLAIN` prints them.
 
+mod as_of_joins;
 mod batch_parts;
 mod changes;
 mod emissions;

@@ -14,6 +14,7 @@ use tidemill_core::Result;
 use tidemill_plan::window::{WINDOW_TIME_BEFORE_END, Window, WindowKind};
 
 use super::arithmetic::{floor_to, instant_of, micros, timestamp, wall_micros, wall_of};
+use crate::as_of::{self, AsOfNode};
 use crate::error::planning;
 use crate::windows::{WINDOW_COLUMNS, WindowNode};
 
@@ -25,13 +26,13 @@ const SESSION: &str = "__window_session";
 const FIRST: &str = "__window_first";
 const LAST: &str = "__window_last";
 
-/// `plan` with plain DataFusion in place of every window function.
+/// `plan` with plain DataFusion in place of every window function and every join by time.
 pub fn expand(plan: LogicalPlan) -> Result<LogicalPlan> {
     let expanded = plan.transform_up_with_subqueries(|plan| {
         let changed = match &plan {
             LogicalPlan::Extension(Extension { node }) => match node.as_any().downcast_ref::<WindowNode>() {
                 Some(window) => Some(expand_node(window)?),
-                None => None,
+                None => node.as_any().downcast_ref::<AsOfNode>().map(as_of::batch::expand).transpose()?,
             },
             _ => None,
         };

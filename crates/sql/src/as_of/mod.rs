@@ -1,0 +1,18 @@
+//! Joins by time: `ASOF JOIN .. MATCH_CONDITION (..)` and `FOR SYSTEM_TIME AS OF`.
+//!
+//! DataFusion has no plan for them. On the way: [`syntax`] writes an `ASOF JOIN` as a join whose right table carries the
+//! condition; `planner` makes a [`mark`] of that, and of `FOR SYSTEM_TIME AS OF`, below the join that DataFusion plans;
+//! [`bind`] puts an [`AsOfNode`] in the place of the join, over the [`versions`] of the right table. Then `push_filter` is the
+//! optimiser's rule for it, [`batch`] says in plain DataFusion what it means, and [`lower`](crate::lower) makes an operator
+//! of it.
+
+pub(crate) mod batch;
+pub(crate) mod bind;
+mod mark;
+pub mod node;
+pub(crate) mod planner;
+pub(crate) mod push_filter;
+pub(crate) mod syntax;
+mod versions;
+
+pub use node::AsOfNode;

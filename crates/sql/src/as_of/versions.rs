@@ -1,0 +1,176 @@
+//! Tables that have versions: what a temporal join may read as of a time.
+//!
+//! A table with a PRIMARY KEY and a watermark has a version of a row for each row of its key, from that row's event time on
+//! up to the next one's. So has a view that keeps the last row of each key (`ROW_NUMBER() OVER (PARTITION BY key ORDER BY time
+//! DESC) = 1`): its versions are the rows that it has seen, and those are joined.
+
+use std::sync::Arc;
+
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::expr::WindowFunctionParams;
+use datafusion::logical_expr::logical_plan::{Projection, Window};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, SubqueryAlias, TableScan, lit};
+
+use crate::catalog::StreamScan;
+
+/// A relation with versions.
+pub(super) struct Versions {
+    /// Its versions as rows.
+    pub(super) plan: LogicalPlan,
+    /// The column in which their time stands.
+    pub(super) time: usize,
+    /// The columns of the key.
+    pub(super) key: Vec<usize>,
+    /// The column that ranks the rows of a key, the last one first, and whether the others are filtered out.
+    rank: Option<(usize, bool)>,
+}
+
+/// The versions of `plan`, or why it has none: the end of a sentence.
+pub(super) fn versions(plan: &LogicalPlan) -> Result<Result<Versions, String>> {
+    Ok(match find(plan)? {
+        Ok(Versions { rank: Some((_, false)), .. }) => Err("all of its rows are kept, not the last of each key".into()),
+        other => other,
+    })
+}
+
+fn find(plan: &LogicalPlan) -> Result<Result<Versions, String>> {
+    match plan {
+        LogicalPlan::SubqueryAlias(alias) => {
+            let inner = match find(&alias.input)? {
+                Ok(inner) => inner,
+                none => return Ok(none),
+            };
+            let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(inner.plan), alias.alias.clone())?);
+            Ok(Ok(Versions { plan, ..inner }))
+        }
+        LogicalPlan::Projection(projection) => of_projection(projection),
+        LogicalPlan::Filter(filter) => of_filter(filter),
+        LogicalPlan::Window(window) => of_last_rows(window),
+        LogicalPlan::TableScan(scan) => Ok(of_table(plan, scan)),
+        _ => Ok(Err("it is neither a table nor a view that keeps the last row of each key".into())),
+    }
+}
+
+fn of_table(plan: &LogicalPlan, scan: &TableScan) -> Result<Versions, String> {
+    let Some(stream) = scan.source.downcast_ref::<StreamScan>() else {
+        return Err("it is a system table".into());
+    };
+    let table = &stream.table;
+    let Some(time) = &table.event_time else { return Err("it has no WATERMARK".into()) };
+    if table.primary_key.is_empty() {
+        return Err("it has no PRIMARY KEY".into());
+    }
+    let place = |column: usize| {
+        let name = table.columns[column].field.name();
+        scan.projected_schema.fields().iter().position(|f| f.name() == name)
+    };
+    let key: Option<Vec<usize>> = table.primary_key.iter().map(|c| place(*c)).collect();
+    match (place(time.column), key) {
+        (Some(time), Some(key)) => Ok(Versions { plan: plan.clone(), time, key, rank: None }),
+        _ => Err("its PRIMARY KEY is not of columns that are read".into()),
+    }
+}
+
+fn of_projection(projection: &Projection) -> Result<Result<Versions, String>> {
+    let inner = match find(&projection.input)? {
+        Ok(inner) => inner,
+        none => return Ok(none),
+    };
+    let schema = projection.input.schema();
+    let place = |column: usize| {
+        let is = |e: &Expr| matches!(e.clone().unalias_nested().data, Expr::Column(c) if schema.maybe_index_of_column(&c) == Some(column));
+        projection.expr.iter().position(is)
+    };
+    let key: Option<Vec<usize>> = inner.key.iter().map(|c| place(*c)).collect();
+    let (Some(time), Some(key)) = (place(inner.time), key) else {
+        return Ok(Err("its time or its key is not among its columns".into()));
+    };
+    let rank = match inner.rank {
+        Some((rank, filtered)) => match place(rank) {
+            Some(rank) => Some((rank, filtered)),
+            None if filtered => None,
+            None => return Ok(Err("all of its rows are kept, not the last of each key".into())),
+        },
+        None => None,
+    };
+    let plan = LogicalPlan::Projection(Projection::try_new(projection.expr.clone(), Arc::new(inner.plan))?);
+    Ok(Ok(Versions { plan, time, key, rank }))
+}
+
+/// Conditions on the key leave out keys; any other would leave out versions, and with them the ends of those before.
+fn of_filter(filter: &Filter) -> Result<Result<Versions, String>> {
+    let inner = match find(&filter.input)? {
+        Ok(inner) => inner,
+        none => return Ok(none),
+    };
+    let schema = filter.input.schema();
+    let mut rank = inner.rank;
+    for condition in split_conjunction(&filter.predicate) {
+        let columns: Option<Vec<usize>> =
+            condition.column_refs().into_iter().map(|c| schema.maybe_index_of_column(c)).collect();
+        let columns = columns.unwrap_or_default();
+        match rank {
+            Some((at, _)) if columns == [at] && is_first(condition) => rank = Some((at, true)),
+            _ if !columns.is_empty() && columns.iter().all(|c| inner.key.contains(c)) => {}
+            _ => return Ok(Err(format!("'{condition}' leaves out some of its versions"))),
+        }
+    }
+    let plan = LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(inner.plan))?);
+    Ok(Ok(Versions { plan, rank, ..inner }))
+}
+
+/// `rank = 1` and what means the same.
+fn is_first(condition: &Expr) -> bool {
+    let number = |e: &Expr| match e {
+        Expr::Literal(value, _) => value.cast_to(&datafusion::arrow::datatypes::DataType::Int64).ok(),
+        _ => None,
+    };
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = condition else { return false };
+    let (op, bound) = match (number(left), number(right)) {
+        (None, Some(n)) => (Some(*op), n),
+        (Some(n), None) => (op.swap(), n),
+        _ => return false,
+    };
+    matches!(
+        (op, bound),
+        (Some(Operator::Eq | Operator::LtEq), ScalarValue::Int64(Some(1)))
+            | (Some(Operator::Lt), ScalarValue::Int64(Some(2)))
+    )
+}
+
+/// `ROW_NUMBER() OVER (PARTITION BY key ORDER BY time DESC)`: every row has once been the last of its key, and its rank was 1
+/// then.
+fn of_last_rows(window: &Window) -> Result<Result<Versions, String>> {
+    let none = |why: &str| Ok(Err(why.to_string()));
+    let [function] = window.window_expr.as_slice() else {
+        return none("it has more than one function with OVER");
+    };
+    let Expr::WindowFunction(call) = function.clone().unalias_nested().data else {
+        return none("it has a function with OVER that is not ROW_NUMBER()");
+    };
+    let WindowFunctionParams { partition_by, order_by, filter: None, .. } = &call.params else {
+        return none("its ROW_NUMBER() has a FILTER");
+    };
+    if !call.fun.name().eq_ignore_ascii_case("row_number") {
+        return none("it has a function with OVER that is not ROW_NUMBER()");
+    }
+    let schema = window.input.schema();
+    let place = |e: &Expr| match e {
+        Expr::Column(c) => schema.maybe_index_of_column(c),
+        _ => None,
+    };
+    let key: Option<Vec<usize>> = partition_by.iter().map(place).collect();
+    let (Some(key), [order]) = (key.filter(|k| !k.is_empty()), order_by.as_slice()) else {
+        return none("its ROW_NUMBER() is not OVER (PARTITION BY key columns ORDER BY time DESC)");
+    };
+    let (Some(time), false) = (place(&order.expr), order.asc) else {
+        return none("its ROW_NUMBER() is not OVER (PARTITION BY key columns ORDER BY time DESC)");
+    };
+    let mut columns: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).collect();
+    let (_, ranked) = window.schema.qualified_field(columns.len());
+    columns.push(lit(1_u64).alias(ranked.name()));
+    let rank = Some((columns.len() - 1, false));
+    let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::clone(&window.input))?);
+    Ok(Ok(Versions { plan, time, key, rank }))
+}
