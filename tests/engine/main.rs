@@ -8,4 +8,6 @@ mod house;
 mod joins;
 mod law;
 mod nexmark;
+mod over;
+mod relations;
 mod top_n;

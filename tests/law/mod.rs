@@ -7,7 +7,7 @@
 mod case;
 mod compare;
 mod query;
-mod rows;
+pub mod rows;
 
 pub use case::{Case, Disagreement, check, shrink};
 pub use compare::rows_as_text;

@@ -121,6 +121,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
         StreamOp::TopN(op) => top_n(plan, node, op),
         StreamOp::Join(op) => join(plan, node, op),
         StreamOp::AsOfJoin(op) => crate::as_of::detail(plan, node, op),
+        StreamOp::Over(op) => crate::over::detail(plan, node, op),
         StreamOp::Sink(sink) => match &sink.target {
             SinkTarget::Table { name, .. } => name.clone(),
             SinkTarget::Result(_) => "result".into(),

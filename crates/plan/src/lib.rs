@@ -5,7 +5,7 @@
 //! and [`explain`] prints it.
 //!
 //! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
-//! windows), [`retraction`] (which aggregates follow a retraction by themselves), [`share`] (when one node does for two),
+//! windows), [`over`] (functions with `OVER`), [`retraction`] (which aggregates follow a retraction by themselves), [`share`] (when one node does for two),
 //! [`state`] (what bounds the state of each operator), [`unique`] (what tells rows apart), [`explain`] (the text of `EXPLAIN`).
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
@@ -14,6 +14,7 @@ pub mod as_of;
 pub mod explain;
 pub mod graph;
 pub mod op;
+pub mod over;
 pub mod retraction;
 pub mod share;
 pub mod state;

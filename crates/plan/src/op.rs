@@ -14,6 +14,7 @@ use tidemill_core::source::Source;
 
 pub use crate::as_of::{AsOfForm, AsOfJoinOp, AsOfMatch};
 use crate::graph::NodeId;
+pub use crate::over::{OverForm, OverFunction, OverOp};
 use crate::window::Window;
 
 /// An expression over an operator's input columns.
@@ -55,6 +56,8 @@ pub enum StreamOp {
     Join(JoinOp),
     /// Each row of the left input with the one row of the right that was valid at its time.
     AsOfJoin(AsOfJoinOp),
+    /// Functions with `OVER`: each row with their values behind its columns.
+    Over(OverOp),
     /// Hands its rows to the world: a table's sink, or the reader of a result.
     Sink(SinkOp),
 }
@@ -491,6 +494,7 @@ impl StreamOp {
             Self::Join(_) => "Join",
             Self::AsOfJoin(op) if op.temporal => "TemporalJoin",
             Self::AsOfJoin(_) => "AsOfJoin",
+            Self::Over(_) => "Over",
             Self::Sink(_) => "Sink",
         }
     }

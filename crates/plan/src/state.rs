@@ -136,6 +136,7 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
         },
         StreamOp::Join(op) => join(plan, node, op),
         StreamOp::AsOfJoin(op) => crate::as_of::state(plan, node, op),
+        StreamOp::Over(op) => crate::over::state(op, input),
         StreamOp::Sink(sink) => match sink.target {
             SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
             _ => StateBound::None,

@@ -21,7 +21,7 @@ pub fn unique_key(plan: &StreamPlan, id: NodeId) -> Option<Vec<usize>> {
         StreamOp::TopN(op) if op.bound == RankFunction::RowNumber && op.last == Some(1) => {
             Some(op.partition_by.clone())
         }
-        StreamOp::TopN(_) => unique_key(plan, *node.inputs.first()?),
+        StreamOp::TopN(_) | StreamOp::Over(_) => unique_key(plan, *node.inputs.first()?),
         StreamOp::Filter(_) | StreamOp::Compact(_) | StreamOp::ProcessingTime | StreamOp::Sink(_) => {
             unique_key(plan, *node.inputs.first()?)
         }

@@ -7,6 +7,7 @@ pub mod join;
 pub mod keyed_states;
 pub mod no_time;
 pub mod normalize;
+pub mod over;
 pub mod processing_time;
 pub mod project;
 pub mod session_aggregate;
@@ -105,6 +106,11 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             _ => Err(Error::internal(format!("Join with {} inputs", inputs.len()))),
         },
         StreamOp::AsOfJoin(op) => as_of_join::build(op, plan, node, inputs, graph),
+        StreamOp::Over(op) => {
+            let (input, input_schema) = one()?;
+            let event_time = plan.node(node.inputs[0]).edge.event_time;
+            over::build(op, node, input, input_schema, event_time, graph)
+        }
         StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
     }
 }

@@ -21,7 +21,7 @@ pub enum Emission {
 }
 
 impl Emission {
-    /// What is left of it below `plan`: it speaks of the first aggregation from the top, of joins, ranks and limits above it,
+    /// What is left of it below `plan`: it speaks of the first aggregation from the top, of joins, functions with OVER and limits above it,
     /// and of nothing where there is none, so that such sub-plans are shared whatever was asked for.
     pub(super) fn for_plan(self, plan: &LogicalPlan) -> Self {
         if reaches_results(plan) { self } else { Self::Default }

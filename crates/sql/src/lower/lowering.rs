@@ -212,6 +212,7 @@ impl<'a> Lowering<'a> {
             LogicalPlan::Values(values) => self.values(values),
             LogicalPlan::EmptyRelation(empty) => self.empty(empty),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, emission),
+            LogicalPlan::Window(window) => self.over_window(window, emission),
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input, emission),
             LogicalPlan::Extension(extension) => {
                 let node = extension.node.as_any();

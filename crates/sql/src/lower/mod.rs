@@ -27,6 +27,7 @@ mod join;
 mod join_time;
 mod keys;
 pub(crate) mod lateral;
+mod over;
 mod project;
 mod ranked;
 mod sink;

@@ -15,6 +15,7 @@ use tidemill_core::{Error, Result, Span};
 
 use super::dialect::Dialect;
 use super::forms::{TABLE_ARGUMENT, call, text};
+use super::named_windows::write_out;
 use super::source::place;
 use crate::as_of::syntax;
 
@@ -102,6 +103,7 @@ impl VisitorMut for Finish<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let span = select.select_token.0.span;
         select.from.iter_mut().for_each(|from| syntax::rewrite(&mut from.joins));
+        write_out(select);
         refuse_if(select.into.is_some(), span, "SELECT INTO")?;
         refuse_if(!select.lateral_views.is_empty(), span, "LATERAL VIEW")?;
         refuse_if(!select.connect_by.is_empty(), span, "CONNECT BY")?;

@@ -16,6 +16,7 @@ mod hints;
 pub mod interval;
 mod json;
 mod json_make;
+mod named_windows;
 pub mod script;
 pub mod source;
 pub mod statement;

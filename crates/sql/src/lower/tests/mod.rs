@@ -7,6 +7,7 @@ mod emissions;
 mod fields;
 pub(crate) mod fixture;
 mod groupings;
+mod over;
 mod refusals;
 mod retractions;
 mod rows;

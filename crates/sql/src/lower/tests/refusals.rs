@@ -34,8 +34,11 @@ fn constructs_without_an_incremental_form() {
     check(
         bid().window(vec![rank]).unwrap(),
         expect![[r#"
-        a function with OVER over the unbounded table 'bid' is not supported yet
-        hint: It runs over tables that end, or over the result of windows that were written to such a table."#]],
+            Sink result  [retract, unbounded]
+              Over emit=changes order=[price@2 ASC] functions=[row_number()]  [retract, unbounded]
+                Source bid columns=[auction, bidder, price, ts, tags] watermark=ts - 4 s  [append, event time ts, unbounded]
+            warning: Over over 'bid' keeps every row with its values, and never lets go of it: ORDER BY the event time with a frame that ends at CURRENT ROW, or PARTITION BY window_start, window_end.
+        "#]],
     );
 }
 
