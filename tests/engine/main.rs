@@ -11,3 +11,4 @@ mod nexmark;
 mod over;
 mod relations;
 mod top_n;
+mod watch;

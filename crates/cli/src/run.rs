@@ -4,7 +4,7 @@ use std::io::Write;
 
 use futures::future::join_all;
 use tidemill::pipeline::{ResultReader, Started};
-use tidemill::{Output, Result, Session, Summary};
+use tidemill::{Output, Result, Session, StateReport, Summary, WatermarkReport};
 
 use crate::args::{Args, Format, Run};
 use crate::print::{self, ChangePrinter};
@@ -30,7 +30,7 @@ pub(crate) async fn run(session: &Session, text: &str, args: &Args, run: &Run) -
     if let Some(started) = started {
         let summary = follow(started, args.format, args.quiet).await?;
         if run.explain {
-            say(&summary.watermarks.to_string());
+            say(&report(&summary.watermarks, &summary.state));
         }
         if !args.quiet {
             say(&progress::summary(&summary));
@@ -64,9 +64,10 @@ pub(crate) async fn follow(started: Started, format: Format, quiet: bool) -> Res
         loop {
             match signals.next().await {
                 Asked::Stop => stop.stop(),
-                Asked::Report => match reporter.watermarks().await {
-                    Ok(report) => line.suspend(|| say(&report.to_string())),
-                    Err(_) => return std::future::pending::<()>().await,
+                Asked::Report => match (reporter.watermarks().await, reporter.state().await) {
+                    (Ok(watermarks), Ok(state)) => line.suspend(|| say(&report(&watermarks, &state))),
+                    // It has ended; whoever asked sees that.
+                    _ => return std::future::pending::<()>().await,
                 },
             }
         }
@@ -87,6 +88,11 @@ pub(crate) async fn follow(started: Started, format: Format, quiet: bool) -> Res
         }
     }
     Ok(summary)
+}
+
+/// Who holds time back, and what is kept.
+pub(crate) fn report(watermarks: &WatermarkReport, state: &StateReport) -> String {
+    format!("== Watermark ==\n{watermarks}== State ==\n{state}")
 }
 
 /// Reads one result. A table with borders is printed when it is complete, all else at once.

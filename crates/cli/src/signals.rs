@@ -8,6 +8,7 @@ pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     report: Signal,
+    quit: Signal,
 }
 
 /// What was asked.
@@ -15,7 +16,7 @@ pub(crate) struct Signals {
 pub(crate) enum Asked {
     /// Ctrl-C or SIGTERM.
     Stop,
-    /// SIGUSR1.
+    /// SIGUSR1, or Ctrl-\ on the terminal.
     Report,
 }
 
@@ -26,6 +27,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             report: signal(SignalKind::user_defined1())?,
+            quit: signal(SignalKind::quit())?,
         })
     }
 
@@ -35,6 +37,7 @@ impl Signals {
             _ = self.interrupt.recv() => Asked::Stop,
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.report.recv() => Asked::Report,
+            _ = self.quit.recv() => Asked::Report,
         }
     }
 }

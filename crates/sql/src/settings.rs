@@ -66,6 +66,14 @@ pub const EPOCH_ROWS: OptionSpec = OptionSpec::new(
     "How many rows an epoch takes in at most. More is faster, fewer is sooner.",
 );
 
+/// How often what was written becomes visible.
+pub const PUBLISH_INTERVAL: OptionSpec = OptionSpec::new(
+    "sink.publish-interval",
+    OptionKind::Duration,
+    "10 s",
+    "How often the tables that a query without an end writes make visible what they were given. Shorter is sooner, and makes more and smaller files.",
+);
+
 /// Every setting.
 pub const SETTINGS: &[OptionSpec] = &[
     TIME_ZONE,
@@ -76,6 +84,7 @@ pub const SETTINGS: &[OptionSpec] = &[
     LATE_ROWS_KEEP,
     REJECTED_ROWS_KEEP,
     EPOCH_ROWS,
+    PUBLISH_INTERVAL,
 ];
 
 /// Other names for settings, from Flink.
@@ -176,6 +185,11 @@ impl Settings {
     /// `'execution.epoch-rows'`, at least 1.
     pub fn epoch_rows(&self) -> Result<usize> {
         Ok(self.count(&EPOCH_ROWS)?.unwrap_or(1).max(1))
+    }
+
+    /// `'sink.publish-interval'`.
+    pub fn publish_interval(&self) -> Result<std::time::Duration> {
+        Ok(self.values().duration(&PUBLISH_INTERVAL)?.unwrap_or_default())
     }
 
     /// `'late-rows.keep'`.

@@ -92,7 +92,7 @@ pub use consolidate::consolidate;
 pub use metrics::Progress;
 pub use pipeline::{Output, Pipeline, Script};
 pub use result::{Changes, QueryResult};
-pub use run::{Running, Summary, WatermarkReport};
+pub use run::{OperatorState, Running, StateReport, Summary, WatermarkReport};
 pub use session::{EventTime, Session};
 pub use tables::push::Sender;
 pub use tidemill_core::{ChangeMode, Clock, Delta, Error, ErrorKind, ManualClock, Result, SystemClock, Watermark};

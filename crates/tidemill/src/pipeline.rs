@@ -1,7 +1,6 @@
 //! From text to a running dataflow: definitions are executed, all queries of the text become one plan.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -203,7 +202,7 @@ impl Pipeline {
         let options = RunOptions {
             workers: settings.workers()?.unwrap_or_else(all_cores),
             epoch_rows: settings.epoch_rows()?,
-            publish_interval: Duration::from_secs(10),
+            publish_interval: settings.publish_interval()?,
             clock: Arc::clone(&session.clock),
             late: Arc::clone(&session.late),
             rejected: Arc::clone(&session.rejected),

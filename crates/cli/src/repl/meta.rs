@@ -9,12 +9,14 @@ use crate::run::say;
 
 const HELP: &str = "\
 SQL over several lines, until ';'. Ctrl-C cancels, Ctrl-D leaves, Tab completes.
+While a query runs, Ctrl-\\ says who holds time back and what its operators keep.
 
   \\d            tables and views
   \\d NAME       columns of a table or view
   \\df           functions
   \\set          settings
   \\i FILE       run the statements of a file
+  \\state        what the operators of the last query kept, and who held time back
   \\timing       show how long statements take, or stop showing it
   \\format NAME  print results as table, json, csv or vertical
   \\?            this help
@@ -36,6 +38,10 @@ pub(super) fn run(repl: &mut Repl, command: &str, runtime: &Runtime) -> Result<A
         "d" => repl.sql(&format!("DESCRIBE {argument};"), runtime)?,
         "df" => repl.sql("SHOW FUNCTIONS;", runtime)?,
         "set" => repl.sql("SHOW SETTINGS;", runtime)?,
+        "state" => match &repl.last {
+            Some(report) => say(report),
+            None => say("no query has run yet; while one runs, Ctrl-\\ shows what it keeps"),
+        },
         "timing" => {
             repl.timing = !repl.timing;
             say(if repl.timing { "timing is on" } else { "timing is off" });

@@ -15,7 +15,7 @@ use tidemill::{Error, ErrorKind, Result, Session};
 use tokio::runtime::Runtime;
 
 use crate::args::{Args, Format};
-use crate::run::{follow, print_outputs, say};
+use crate::run::{follow, print_outputs, report, say};
 use assist::Assist;
 
 /// What a prompt remembers between lines.
@@ -24,6 +24,8 @@ pub(crate) struct Repl {
     pub format: Format,
     pub timing: bool,
     pub quiet: bool,
+    /// How the last query ended: who held time back, and what was kept.
+    pub last: Option<String>,
 }
 
 /// Whether to go on.
@@ -36,7 +38,7 @@ pub(crate) enum After {
 /// Reads and runs until the person leaves.
 pub(crate) fn run(args: &Args, runtime: &Runtime) -> Result<()> {
     let session = args.session(&args.as_run())?;
-    let mut repl = Repl { session: session.clone(), format: args.format, timing: false, quiet: args.quiet };
+    let mut repl = Repl { session: session.clone(), format: args.format, timing: false, quiet: args.quiet, last: None };
     let config = Config::builder().auto_add_history(false).max_history_size(10_000).map_err(readline)?.build();
     let mut editor: Editor<Assist, FileHistory> = Editor::with_config(config).map_err(readline)?;
     editor.set_helper(Some(Assist::new(session)));
@@ -89,7 +91,7 @@ impl Repl {
 
     /// Runs statements: one after the other, so that each sees what the one before defined, and a query that does not end
     /// can be cancelled.
-    pub(crate) fn sql(&self, text: &str, runtime: &Runtime) -> Result<()> {
+    pub(crate) fn sql(&mut self, text: &str, runtime: &Runtime) -> Result<()> {
         runtime.block_on(async {
             let script = self.session.prepare(text).await?;
             for warning in &script.warnings {
@@ -98,6 +100,7 @@ impl Repl {
             print_outputs(&script.outputs, self.format)?;
             if let Some(pipeline) = script.pipeline {
                 let summary = follow(pipeline.start().await?, self.format, self.quiet).await?;
+                self.last = Some(report(&summary.watermarks, &summary.state));
                 let p = &summary.progress;
                 if !self.quiet && p.late + p.rejected() > 0 {
                     say(&format!(

@@ -1,4 +1,4 @@
-//! The options, called as in the public benchmark's connector.
+//! The options, called as in the public benchmark's connector; other names that are about are taken too.
 
 use tidemill_core::{Error, OptionKind, OptionSpec, OptionValues, Result};
 
@@ -101,8 +101,29 @@ pub(crate) struct Settings {
     pub(crate) rows_per_second: Option<u64>,
 }
 
+/// Other names for options, as other connectors for the benchmark have them: `nexmark.` before them is passed over.
+const ALIASES: &[(&str, &str)] = &[("tps", RATE.name), ("event.num", EVENTS.name), ("table.type", TABLE.name)];
+
+/// The options under the names that they have here.
+fn renamed(options: &OptionValues) -> OptionValues {
+    let own = |key: &str| OPTIONS.iter().chain(crate::TABLE_OPTIONS).any(|spec| spec.name == key);
+    let name = |key: &str| {
+        let short = key.strip_prefix("nexmark.").unwrap_or(key);
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == short).map(|(_, name)| *name);
+        alias.filter(|_| !own(key)).unwrap_or(if own(short) { short } else { key }).to_owned()
+    };
+    // `Person`, `Auction`, `Bid`: the kinds of events as those connectors write them.
+    let value = |name: &str, value: &str| if name == TABLE.name { value.to_lowercase() } else { value.to_owned() };
+    OptionValues::from_pairs(options.0.iter().map(|(key, text)| {
+        let name = name(key);
+        let text = value(&name, text);
+        (name, text)
+    }))
+}
+
 /// Checks and reads all options.
 pub(crate) fn settings(options: &OptionValues) -> Result<Settings> {
+    let options = &renamed(options);
     options.check("connector 'nexmark'", &[crate::TABLE_OPTIONS, OPTIONS])?;
     let int = |spec: &OptionSpec| options.int(spec).map(Option::unwrap_or_default);
     let rows = match options.one_of(&TABLE)? {

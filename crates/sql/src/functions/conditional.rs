@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::buffer::NullBuffer;
 use arrow::compute::kernels::zip::zip;
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::DataType;
 use datafusion::common::{Result, plan_err};
 use datafusion::functions::core;
 use datafusion::logical_expr::conditional_expressions::CaseBuilder;
@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF};
 
 use super::call::Call;
 use super::declaration::{Function, Types};
+use crate::parser::types::type_name;
 
 /// The type that all of the arguments can have.
 fn common_type(args: &[DataType]) -> Option<DataType> {
@@ -138,46 +139,6 @@ pub(super) static TYPEOF: Function = Function {
     compute: |call| Ok(Arc::new(StringArray::from(vec![type_name(call.type_of(0)); call.rows]))),
     ..Function::PLAIN
 };
-
-/// The SQL name of a type.
-fn type_name(data_type: &DataType) -> String {
-    let precision = |unit: &TimeUnit| match unit {
-        TimeUnit::Second => 0,
-        TimeUnit::Millisecond => 3,
-        TimeUnit::Microsecond => 6,
-        TimeUnit::Nanosecond => 9,
-    };
-    match data_type {
-        DataType::Null => "NULL".into(),
-        DataType::Boolean => "BOOLEAN".into(),
-        DataType::Int8 => "TINYINT".into(),
-        DataType::Int16 => "SMALLINT".into(),
-        DataType::Int32 => "INT".into(),
-        DataType::Int64 => "BIGINT".into(),
-        DataType::Float32 => "FLOAT".into(),
-        DataType::Float64 => "DOUBLE".into(),
-        DataType::Decimal128(p, s) | DataType::Decimal256(p, s) => format!("DECIMAL({p}, {s})"),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "STRING".into(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "BYTES".into(),
-        DataType::Date32 => "DATE".into(),
-        DataType::Time32(unit) | DataType::Time64(unit) => format!("TIME({})", precision(unit)),
-        DataType::Timestamp(unit, None) => format!("TIMESTAMP({})", precision(unit)),
-        DataType::Timestamp(unit, Some(_)) => format!("TIMESTAMP_LTZ({})", precision(unit)),
-        DataType::List(field) | DataType::LargeList(field) => format!("ARRAY<{}>", type_name(field.data_type())),
-        DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(fields) if fields.len() == 2 => {
-                format!("MAP<{}, {}>", type_name(fields[0].data_type()), type_name(fields[1].data_type()))
-            }
-            other => format!("MAP<{}>", type_name(other)),
-        },
-        DataType::Struct(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|f| format!("`{}` {}", f.name(), type_name(f.data_type()))).collect();
-            format!("ROW<{}>", fields.join(", "))
-        }
-        other => other.to_string(),
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -336,6 +336,7 @@ pub fn type_name(data_type: &DataType) -> String {
         TimeUnit::Nanosecond => 9,
     };
     match data_type {
+        DataType::Null => "NULL".into(),
         DataType::Boolean => "BOOLEAN".into(),
         DataType::Int8 => "TINYINT".into(),
         DataType::Int16 => "SMALLINT".into(),

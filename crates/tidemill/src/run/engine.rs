@@ -19,6 +19,7 @@ use tidemill_sql::catalog::system::{SYSTEM_SCHEMA, SystemTable};
 
 use super::refused;
 use super::report::{OperatorReport, SourceReport, SplitReport, WatermarkReport};
+use super::state::{OperatorState, Peaks, StateReport};
 use crate::consolidate::consolidate;
 
 /// A dataflow, and what waits for its next step.
@@ -27,6 +28,7 @@ pub(crate) struct Engine {
     dataflow: Dataflow,
     sources: Vec<Source>,
     sinks: Vec<Sink>,
+    peaks: Peaks,
 }
 
 /// A source node and what has come in for it.
@@ -130,7 +132,7 @@ impl Engine {
                 _ => {}
             }
         }
-        Ok(Self { plan, dataflow, sources, sinks })
+        Ok(Self { plan, dataflow, sources, sinks, peaks: Peaks::default() })
     }
 
     /// The tables to be read.
@@ -329,6 +331,25 @@ impl Engine {
     fn states(&self) -> impl Iterator<Item = (NodeId, StateSize)> {
         let keeps = |node: &NodeId| state_of(&self.plan, self.plan.node(*node)) != StateBound::None;
         self.dataflow.state().into_iter().filter(move |(node, _)| keeps(node))
+    }
+
+    /// What the operators keep now, and at most so far.
+    pub(crate) fn state(&mut self) -> StateReport {
+        let mut report = StateReport::default();
+        let states: Vec<_> = self.states().collect();
+        for (node, size) in states {
+            let (most_rows, most_bytes) = self.peaks.seen(node, size);
+            report.operators.push(OperatorState {
+                name: self.operator_name(node),
+                bound: state_of(&self.plan, self.plan.node(node)).to_string(),
+                rows: size.rows,
+                bytes: size.bytes,
+                oldest: size.oldest,
+                most_rows,
+                most_bytes,
+            });
+        }
+        report
     }
 
     /// Who holds time back now.

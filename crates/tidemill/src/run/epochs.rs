@@ -23,6 +23,9 @@ use crate::result::Changes;
 /// How often time is looked at while nothing comes in: for idle splits, processing time and publishing.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How often the sizes of the operators' states are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Who takes the rows of a sink.
 enum Taker {
     Table(Writer),
@@ -43,6 +46,7 @@ pub(super) struct Epochs {
     runtime: Handle,
     readers: Vec<AbortHandle>,
     last_publish: Instant,
+    last_look: Instant,
     unpublished: bool,
 }
 
@@ -99,6 +103,7 @@ impl Epochs {
             runtime: Handle::current(),
             readers,
             last_publish: Instant::now(),
+            last_look: Instant::now(),
             unpublished: false,
         })
     }
@@ -121,7 +126,12 @@ impl Epochs {
             reader.abort();
         }
         match ended {
-            Ok(stopped) => Ok(Summary { progress: self.metrics.progress(), stopped, watermarks: self.engine.report() }),
+            Ok(stopped) => Ok(Summary {
+                progress: self.metrics.progress(),
+                stopped,
+                watermarks: self.engine.report(),
+                state: self.engine.state(),
+            }),
             Err(e) => {
                 for taker in &self.takers {
                     if let Taker::Result(result) = taker {
@@ -190,6 +200,9 @@ impl Epochs {
                 // Whoever asked may have gone.
                 let _ = ask.send(self.engine.report());
             }
+            Event::State(ask) => {
+                let _ = ask.send(self.engine.state());
+            }
             Event::Stop => return Ok(Next::Stop),
         }
         Ok(Next::GoOn)
@@ -203,6 +216,11 @@ impl Epochs {
             self.metrics.watermark(*source, *watermark);
         }
         self.hand_on(stepped)?;
+        if self.last_look.elapsed() >= LOOK {
+            // For the most that was kept; looking at each epoch would cost more than a small epoch does.
+            self.engine.state();
+            self.last_look = Instant::now();
+        }
         self.publish_now_and_then()
     }
 

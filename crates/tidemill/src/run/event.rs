@@ -7,6 +7,7 @@ use tidemill_plan::NodeId;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::report::WatermarkReport;
+use super::state::StateReport;
 
 /// Something happened at the rim.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) enum Event {
     Failed(Error),
     /// Somebody asks who holds time back.
     Report(oneshot::Sender<WatermarkReport>),
+    /// Somebody asks what is kept.
+    State(oneshot::Sender<StateReport>),
     /// Somebody asks to stop.
     Stop,
 }

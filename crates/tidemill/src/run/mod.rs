@@ -16,6 +16,7 @@ mod event;
 mod reader;
 mod refused;
 mod report;
+pub(crate) mod state;
 mod writer;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::tables::kept::Kept;
 
 use event::Event;
 pub use report::{OperatorReport, SourceReport, SplitReport, WatermarkReport};
+pub use state::{OperatorState, StateReport};
 
 /// How a plan is run.
 #[derive(Clone)]
@@ -68,6 +70,8 @@ pub struct Summary {
     pub stopped: bool,
     /// Who held time back at the end.
     pub watermarks: WatermarkReport,
+    /// What the operators kept at the end, and at most.
+    pub state: StateReport,
 }
 
 /// Asks a pipeline to stop. Cheap to clone.
@@ -126,6 +130,14 @@ impl Running {
         self.reporter().watermarks().await
     }
 
+    /// What the operators keep now: rows, bytes and the oldest event time of each.
+    ///
+    /// # Errors
+    /// If the pipeline has ended.
+    pub async fn state(&self) -> Result<StateReport> {
+        self.reporter().state().await
+    }
+
     /// A handle that asks for reports.
     pub fn reporter(&self) -> Reporter {
         Reporter(self.events.clone())
@@ -162,6 +174,17 @@ impl Reporter {
         let (ask, answer) = oneshot::channel();
         let ended = || Error::cancelled("the query has ended");
         self.0.send(Event::Report(ask)).map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())
+    }
+
+    /// What the operators keep now.
+    ///
+    /// # Errors
+    /// If the pipeline has ended.
+    pub async fn state(&self) -> Result<StateReport> {
+        let (ask, answer) = oneshot::channel();
+        let ended = || Error::cancelled("the query has ended");
+        self.0.send(Event::State(ask)).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())
     }
 }

@@ -161,3 +161,22 @@ fn wrong_tables() {
         hint: It has event_type, person, auction and bid; 'table' = 'bid' has the fields of bids."#]],
     );
 }
+
+#[test]
+fn options_under_their_other_names_mean_the_same() {
+    let settings = |pairs: &[(&str, &str)]| {
+        crate::nexmark::options::settings(&OptionValues::from_pairs(
+            pairs.iter().copied().chain([("connector", "nexmark")]),
+        ))
+        .map(|s| (s.events, s.config.rate, s.rows))
+    };
+    let own = settings(&[("events.num", "50"), ("first-event.rate", "7"), ("table", "bid")]).unwrap();
+    let others = [
+        [("event.num", "50"), ("tps", "7"), ("nexmark.table.type", "Bid")],
+        [("nexmark.event.num", "50"), ("nexmark.first-event.rate", "7"), ("nexmark.table", "bid")],
+    ];
+    for other in others {
+        assert_eq!(settings(&other).unwrap(), own, "{other:?}");
+    }
+    assert!(settings(&[("nexmark.tpps", "7")]).unwrap_err().message().contains("nexmark.tpps"));
+}
