@@ -15,6 +15,8 @@ fn rows(ids: Vec<i64>) -> RecordBatch {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_each_operator_keeps_is_told_while_it_runs_and_at_the_end() {
     let session = Session::new();
+    // One worker, so that the rows come out together.
+    session.set("workers", "1").expect("a setting");
     let mode = ChangeMode::Upsert(vec![0]);
     let sender = session.register_push_changes("t", rows(vec![]).schema(), mode, None).expect("a table");
     let mut result = session.sql("SELECT id FROM t").await.expect("a query");

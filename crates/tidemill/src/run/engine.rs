@@ -334,7 +334,7 @@ impl Engine {
     }
 
     /// What the operators keep now, and at most so far.
-    pub(crate) fn state(&mut self) -> StateReport {
+    pub(crate) fn state_report(&mut self) -> StateReport {
         let mut report = StateReport::default();
         let states: Vec<_> = self.states().collect();
         for (node, size) in states {

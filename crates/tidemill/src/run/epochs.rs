@@ -130,7 +130,7 @@ impl Epochs {
                 progress: self.metrics.progress(),
                 stopped,
                 watermarks: self.engine.report(),
-                state: self.engine.state(),
+                state: self.engine.state_report(),
             }),
             Err(e) => {
                 for taker in &self.takers {
@@ -201,7 +201,7 @@ impl Epochs {
                 let _ = ask.send(self.engine.report());
             }
             Event::State(ask) => {
-                let _ = ask.send(self.engine.state());
+                let _ = ask.send(self.engine.state_report());
             }
             Event::Stop => return Ok(Next::Stop),
         }
@@ -218,7 +218,7 @@ impl Epochs {
         self.hand_on(stepped)?;
         if self.last_look.elapsed() >= LOOK {
             // For the most that was kept; looking at each epoch would cost more than a small epoch does.
-            self.engine.state();
+            self.engine.state_report();
             self.last_look = Instant::now();
         }
         self.publish_now_and_then()
