@@ -2,6 +2,7 @@
 
 mod as_of_joins;
 mod changes;
+mod changing_windows;
 mod examples;
 mod groups;
 mod house;

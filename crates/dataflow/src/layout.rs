@@ -3,7 +3,7 @@
 //! A stage is a run of steps between which rows stay on their worker; where rows are routed a new one begins. With one
 //! worker nothing is routed, and there is one stage.
 
-use tidemill_plan::op::Emit;
+use tidemill_plan::op::{Emit, Release};
 use tidemill_plan::{NodeId, StreamOp, StreamPlan};
 
 use crate::graph::{Graph, Routing};
@@ -94,6 +94,7 @@ pub(crate) fn layout(plan: &StreamPlan, graph: &Graph) -> Layout {
 fn needs_every_epoch(op: &StreamOp) -> bool {
     match op {
         StreamOp::ProcessingTime => true,
+        StreamOp::HoldBack(op) => matches!(op.release, Release::Every(_)),
         StreamOp::UpdatingAggregate(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
         StreamOp::TopN(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
         _ => false,

@@ -6,8 +6,8 @@ use datafusion_common::JoinType;
 
 use crate::graph::{Node, NodeId, StreamPlan};
 use crate::op::{
-    AggregateCall, ChangeKind, Emit, Give, GroupBy, JoinOp, RowWindow, SinkTarget, SortKey, SourceInput, SourceOp,
-    StreamOp, TimeBound, TopNOp, Unmatched, UpdatingAggregateOp, WatermarkExpr, WindowAggregateOp,
+    AggregateCall, ChangeKind, Emit, Give, GroupBy, JoinOp, Release, RowWindow, SinkTarget, SortKey, SourceInput,
+    SourceOp, StreamOp, TimeBound, TopNOp, Unmatched, UpdatingAggregateOp, WatermarkExpr, WindowAggregateOp,
 };
 use crate::state::state_of;
 use crate::window::{Length, Window, Zone};
@@ -115,13 +115,19 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
             format!("{}{rest}", names.collect::<Vec<_>>().join(", "))
         }
         StreamOp::WindowRows(w) => window(plan, node, w),
-        StreamOp::SessionRows(op) => window(plan, node, &op.window),
+        StreamOp::SessionRows(op) => {
+            format!("{}{}", window(plan, node, &op.window), if op.changing { " emit=changes" } else { "" })
+        }
         StreamOp::WindowAggregate(op) => window_aggregate(plan, node, op),
         StreamOp::UpdatingAggregate(op) => updating_aggregate(op),
         StreamOp::TopN(op) => top_n(plan, node, op),
         StreamOp::Join(op) => join(plan, node, op),
         StreamOp::AsOfJoin(op) => crate::as_of::detail(plan, node, op),
         StreamOp::Over(op) => crate::over::detail(plan, node, op),
+        StreamOp::HoldBack(op) => match &op.release {
+            Release::Every(every) => format!("every {}", Length(*every)),
+            Release::Closed { end, .. } => format!("on close of {}", node.edge.schema.field(*end).name()),
+        },
         StreamOp::Sink(sink) => match &sink.target {
             SinkTarget::Table { name, .. } => name.clone(),
             SinkTarget::Result(_) => "result".into(),

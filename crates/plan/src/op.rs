@@ -42,7 +42,7 @@ pub enum StreamOp {
     Unnest(UnnestOp),
     /// Each row once for each window it belongs to, with `window_start`, `window_end` and `window_time` added at the end.
     WindowRows(Window),
-    /// As [`WindowRows`](Self::WindowRows) for sessions: rows wait until their session has closed.
+    /// As [`WindowRows`](Self::WindowRows) for sessions: rows wait until their session has closed, or come at once and change.
     SessionRows(SessionRowsOp),
     /// Aggregates by window and group.
     WindowAggregate(WindowAggregateOp),
@@ -58,6 +58,8 @@ pub enum StreamOp {
     AsOfJoin(AsOfJoinOp),
     /// Functions with `OVER`: each row with their values behind its columns.
     Over(OverOp),
+    /// Holds changes back, row by row, until they are due.
+    HoldBack(HoldBackOp),
     /// Hands its rows to the world: a table's sink, or the reader of a result.
     Sink(SinkOp),
 }
@@ -232,6 +234,9 @@ pub struct SessionRowsOp {
     pub partition_by: Vec<usize>,
     /// How long a closed window may still be corrected.
     pub allowed_lateness: Micros,
+    /// Whether rows come out at once, with the bounds that their session has so far, and again when these change; otherwise
+    /// when their session has closed. Rows of the input may be taken back only if so.
+    pub changing: bool,
 }
 
 /// Which window a row of a [`WindowAggregateOp`] belongs to.
@@ -447,6 +452,27 @@ impl JoinOp {
     }
 }
 
+/// Holds changes back: what is left of them when they are due is put out.
+#[derive(Debug, Clone)]
+pub struct HoldBackOp {
+    /// When they are due.
+    pub release: Release,
+}
+
+/// When changes that are held back are put out.
+#[derive(Debug, Clone)]
+pub enum Release {
+    /// Once in so many microseconds of the epoch's clock, and at the end.
+    Every(Micros),
+    /// Those of a row when the watermark reaches the `window_end` in this column: rows that are never taken back.
+    Closed {
+        /// The column of `window_end`.
+        end: usize,
+        /// The window, for its zone.
+        window: Window,
+    },
+}
+
 /// Hands its rows to the world.
 #[derive(Debug, Clone)]
 pub struct SinkOp {
@@ -495,6 +521,7 @@ impl StreamOp {
             Self::AsOfJoin(op) if op.temporal => "TemporalJoin",
             Self::AsOfJoin(_) => "AsOfJoin",
             Self::Over(_) => "Over",
+            Self::HoldBack(_) => "HoldBack",
             Self::Sink(_) => "Sink",
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use tidemill_core::ChangeMode;
 
 use crate::graph::{Edge, Node, StreamPlan};
-use crate::op::{Emit, Give, JoinOp, RowWindow, SinkTarget, StreamOp, TimeBound, TopNOp, UpdatingAggregateOp};
+use crate::op::{Emit, Give, JoinOp, Release, RowWindow, SinkTarget, StreamOp, TimeBound, TopNOp, UpdatingAggregateOp};
 use crate::retraction::Keeps;
 use crate::window::Length;
 
@@ -137,6 +137,16 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
         StreamOp::Join(op) => join(plan, node, op),
         StreamOp::AsOfJoin(op) => crate::as_of::state(plan, node, op),
         StreamOp::Over(op) => crate::over::state(op, input),
+        StreamOp::HoldBack(op) => match &op.release {
+            Release::Every(every) => StateBound::Watermark {
+                keeps: "each row that has changed".into(),
+                until: format!("it is put out, every {}", Length(*every)),
+            },
+            Release::Closed { .. } => StateBound::Watermark {
+                keeps: "every row of an open window".into(),
+                until: "the watermark passes window_end".into(),
+            },
+        },
         StreamOp::Sink(sink) => match sink.target {
             SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
             _ => StateBound::None,

@@ -22,9 +22,11 @@ pub fn unique_key(plan: &StreamPlan, id: NodeId) -> Option<Vec<usize>> {
             Some(op.partition_by.clone())
         }
         StreamOp::TopN(_) | StreamOp::Over(_) => unique_key(plan, *node.inputs.first()?),
-        StreamOp::Filter(_) | StreamOp::Compact(_) | StreamOp::ProcessingTime | StreamOp::Sink(_) => {
-            unique_key(plan, *node.inputs.first()?)
-        }
+        StreamOp::Filter(_)
+        | StreamOp::Compact(_)
+        | StreamOp::HoldBack(_)
+        | StreamOp::ProcessingTime
+        | StreamOp::Sink(_) => unique_key(plan, *node.inputs.first()?),
         // A left row has one partner at most.
         StreamOp::AsOfJoin(_) => unique_key(plan, *node.inputs.first()?),
         StreamOp::Project(exprs) => {

@@ -1,8 +1,10 @@
 //! The operators, one file each. The list in [`build`] is the place to read which node becomes which steps.
 
 pub mod as_of_join;
+pub mod changing_sessions;
 pub mod compact;
 pub mod filter;
+pub mod hold_back;
 pub mod join;
 pub mod keyed_states;
 pub mod no_time;
@@ -80,7 +82,10 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
         }
         StreamOp::SessionRows(op) => {
             let (input, input_schema) = one()?;
-            session_rows::build(op, node, input, input_schema, graph)
+            match op.changing {
+                true => changing_sessions::build(op, node, input, input_schema, graph),
+                false => session_rows::build(op, node, input, input_schema, graph),
+            }
         }
         StreamOp::WindowAggregate(op) => {
             let (input, input_schema) = one()?;
@@ -110,6 +115,10 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             let (input, input_schema) = one()?;
             let event_time = plan.node(node.inputs[0]).edge.event_time;
             over::build(op, node, input, input_schema, event_time, graph)
+        }
+        StreamOp::HoldBack(op) => {
+            let (input, _) = one()?;
+            Ok(hold_back::build(op, node, input, graph))
         }
         StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
     }

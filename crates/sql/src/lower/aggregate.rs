@@ -12,7 +12,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
 use tidemill_core::{Error, Result};
-use tidemill_plan::op::{AggregateCall, GroupBy};
+use tidemill_plan::op::{AggregateCall, Emit, GroupBy};
 
 use super::emission::Emission;
 use super::keys::Keys;
@@ -44,15 +44,14 @@ impl Lowering<'_> {
             let input = self.attach(input)?;
             return self.updating_aggregate(aggregate, input, &keys, emission);
         };
-        self.append_only(&input, "a window over a result that is itself updated")?;
         if let Emission::Changes { every } = emission {
-            if by.window.window().is_session() {
-                return Err(Error::unsupported("EMIT CHANGES of a SESSION window is not supported")
-                    .with_hint("A session's bounds are not known before it closes. Leave EMIT CHANGES out.")
-                    .into());
-            }
+            let input = self.attach_as(input, true)?;
+            return self.window_groups(aggregate, input, &keys, &by, Emit::Changes { every });
+        }
+        if !self.is_append(&input) {
+            self.must_close(input.node, &by.window)?;
             let input = self.attach(input)?;
-            return self.changing_window(aggregate, input, &keys, &by, every);
+            return self.window_groups(aggregate, input, &keys, &by, Emit::OnClose);
         }
         if self.fuses(aggregate, &input, &keys, &by, schema) {
             return self.window_aggregate(aggregate, input, &keys, &by);

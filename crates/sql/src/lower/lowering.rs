@@ -71,7 +71,7 @@ pub struct Lowering<'a> {
     pub(super) plan: StreamPlan,
     pub(super) sources: Sources,
     /// The rows of a window function, by where they come from, so that two readers share them.
-    pub(super) attached: HashMap<(NodeId, Window, Vec<usize>), NodeId>,
+    pub(super) attached: HashMap<(NodeId, Window, Vec<usize>, bool), NodeId>,
     /// The sinks that collect a node's columns for a batch run.
     pub(super) collected: HashMap<(NodeId, Vec<usize>), NodeId>,
     /// Time columns of windows that are put out with each change and never close.
@@ -157,7 +157,10 @@ impl<'a> Lowering<'a> {
         let lowered = match &self.order {
             Some(_) if self.bounded => self.at_end(&query.plan),
             Some(sort) => Err(no_form(sort)),
-            None => self.relation(&query.plan, query.emission),
+            None => {
+                let relation = self.relation(&query.plan, query.emission);
+                relation.and_then(|r| self.held_back(r, query.emission))
+            }
         };
         let lowered = match lowered {
             Err(Refusal::NoForm(_)) if self.bounded && self.order.is_none() => self.at_end(&query.plan),

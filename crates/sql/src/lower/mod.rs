@@ -23,6 +23,7 @@ mod emission;
 mod express;
 mod fields;
 mod filter;
+mod hold_back;
 mod join;
 mod join_time;
 mod keys;

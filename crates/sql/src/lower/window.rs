@@ -71,12 +71,19 @@ impl Lowering<'_> {
 
     /// The columns of the pending window, with a row for each window of a row.
     pub(super) fn attach(&mut self, relation: Relation) -> Lower<Relation> {
+        self.attach_as(relation, false)
+    }
+
+    /// As [`attach`](Self::attach). Where `changing`, rows of a session do not wait until it has closed.
+    pub(super) fn attach_as(&mut self, relation: Relation, changing: bool) -> Lower<Relation> {
         let Some(pending) = &relation.window else { return Ok(relation) };
-        let key = (relation.node, pending.over_node(), pending.partition_by.clone());
+        // A row of a session that may be taken back does not wait either.
+        let changing = pending.window.window().is_session() && (changing || !self.is_append(&relation));
+        let key = (relation.node, pending.over_node(), pending.partition_by.clone(), changing);
         let node = match self.attached.get(&key) {
             Some(node) => *node,
             None => {
-                let node = self.add_rows(relation.node, pending)?;
+                let node = self.add_rows(relation.node, pending, changing)?;
                 *self.attached.entry(key).or_insert(node)
             }
         };
@@ -113,7 +120,7 @@ impl Lowering<'_> {
         Ok(node)
     }
 
-    fn add_rows(&mut self, input: NodeId, pending: &PendingWindow) -> Lower<NodeId> {
+    fn add_rows(&mut self, input: NodeId, pending: &PendingWindow, changing: bool) -> Lower<NodeId> {
         let edge = self.plan.node(input).edge.clone();
         let window = pending.over_node();
         let types = [window.bound_type(), window.bound_type(), window.window_time_type()];
@@ -121,18 +128,20 @@ impl Lowering<'_> {
         let fields: Vec<_> = edge.schema.fields().iter().cloned().chain(added).collect();
         let mut edge = Edge { schema: Arc::new(Schema::new(fields)), ..edge };
         let op = if window.is_session() {
-            self.must_close(input, &pending.window)?;
-            self.append_only_node(input, "a session window")?;
+            if !changing {
+                self.must_close(input, &pending.window)?;
+            }
             // Rows come out with their session, however old they are: time goes on in `window_time`.
             edge.event_time = edge.event_time.map(|_| edge.schema.fields().len() - 1);
             let allowed_lateness = self.options.allowed_lateness;
-            if allowed_lateness > 0 {
+            if allowed_lateness > 0 || changing {
                 edge.changes = ChangeMode::Retract;
             }
             StreamOp::SessionRows(SessionRowsOp {
                 window,
                 partition_by: pending.partition_by.clone(),
                 allowed_lateness,
+                changing,
             })
         } else {
             StreamOp::WindowRows(window)
@@ -150,11 +159,6 @@ impl Lowering<'_> {
             .with_hint(format!(
                 "Declare WATERMARK FOR {name} AS {name} - INTERVAL '5' SECOND in CREATE TABLE, and hand the column on as it is; or ask for EMIT CHANGES."
             )))
-    }
-
-    fn append_only_node(&self, node: NodeId, what: &'static str) -> Lower<()> {
-        let columns = self.plan.node(node).edge.schema.fields().len();
-        self.append_only(&Relation::plain(node, columns), what)
     }
 
     /// Columns of a node in another order; nothing where they are so already.

@@ -14,17 +14,23 @@ pub struct Arrivals {
     pub rows: RecordBatch,
     /// One time a row, none of them NULL.
     pub times: Int64Array,
+    /// One weight a row; absent where all are insertions.
+    pub weights: Option<Int64Array>,
 }
 
-/// The rows of `delta` that have a time and are not late. Those that are late are reported.
+/// The rows of `delta`, which are never taken back, that have a time and are not late. Those that are late are reported.
+pub fn arrivals(delta: Delta, window: &Window, lateness: Micros, cx: &mut Cx) -> Result<Arrivals> {
+    match delta.weights {
+        None => changed_arrivals(delta, window, lateness, cx),
+        Some(_) => Err(Error::internal("sessions over rows that are never taken back were handed weights")),
+    }
+}
+
+/// The rows of `delta` that have a time and are not late, with their weights. Those that are late are reported.
 ///
 /// A row is late iff the session that it would be on its own, and the allowed lateness, are over by the watermark of its
 /// own split. A row without a time is in no session.
-pub fn arrivals(delta: Delta, window: &Window, lateness: Micros, cx: &mut Cx) -> Result<Arrivals> {
-    if delta.weights.is_some() {
-        return Err(Error::unsupported("SESSION over a result that is updated")
-            .with_hint("Use a window with EMIT ON WINDOW CLOSE, whose rows are never taken back, below it."));
-    }
+pub fn changed_arrivals(delta: Delta, window: &Window, lateness: Micros, cx: &mut Cx) -> Result<Arrivals> {
     let times = micros(delta.batch.column(window.time))?;
     let mut keep = times.nulls().filter(|n| n.null_count() > 0).map(|n| n.inner().clone());
     if let Some(split) = &delta.split_watermark {
@@ -38,13 +44,11 @@ pub fn arrivals(delta: Delta, window: &Window, lateness: Micros, cx: &mut Cx) ->
             keep = Some(keep.map_or(on_time.clone(), |k| &k & &on_time));
         }
     }
-    let Some(keep) = keep else { return Ok(Arrivals { rows: delta.batch, times }) };
+    let Some(keep) = keep else { return Ok(Arrivals { rows: delta.batch, times, weights: delta.weights }) };
     let keep = BooleanArray::new(keep, None);
     let times = arrow::compute::filter(&times, &keep)?;
-    Ok(Arrivals {
-        rows: arrow::compute::filter_record_batch(&delta.batch, &keep)?,
-        times: Int64Array::from(times.to_data()),
-    })
+    let on_time = delta.filter(&keep)?;
+    Ok(Arrivals { rows: on_time.batch, times: Int64Array::from(times.to_data()), weights: on_time.weights })
 }
 
 fn report(

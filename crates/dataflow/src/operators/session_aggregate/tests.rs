@@ -35,6 +35,7 @@ fn rows(by_key: bool, gap: i64, lateness: i64, workers: usize) -> Steps {
         window: session(gap),
         partition_by: if by_key { vec![0] } else { vec![] },
         allowed_lateness: lateness * MS,
+        changing: false,
     };
     let mut fields: Vec<_> = input_schema().fields().iter().map(|f| f.as_ref().clone()).collect();
     fields.extend(bound_fields());

@@ -64,14 +64,3 @@ fn windows_that_would_never_close() {
         hint: Declare WATERMARK FOR paid AS paid - INTERVAL '5' SECOND in CREATE TABLE, and hand the column on as it is; or ask for EMIT CHANGES."#]],
     );
 }
-
-#[test]
-fn sessions_are_not_put_out_before_they_close() {
-    let plan = window(scan("bid", false), WindowKind::Session { gap: 5_000_000 }, &["auction"]);
-    let keys = vec![col("window_start"), col("window_end"), col("auction")];
-    let case = Case::of(plan.aggregate(keys, vec![count(lit(1_i64))]).unwrap());
-    expect![[r#"
-        EMIT CHANGES of a SESSION window is not supported
-        hint: A session's bounds are not known before it closes. Leave EMIT CHANGES out."#]]
-    .assert_eq(&case.emit(Emission::Changes { every: 0 }).to_string());
-}
