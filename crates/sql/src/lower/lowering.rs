@@ -13,7 +13,7 @@ use tidemill_plan::{NodeId, StreamPlan};
 use super::bounded::{is_bounded, unbounded_tables};
 use super::emission::Emission;
 use super::fields;
-use super::refusal::{Lower, NoForm, Refusal, no_form, over_changes};
+use super::refusal::{Lower, NoForm, Refusal, no_form};
 use super::relation::Relation;
 use super::sink;
 use super::sort::order_of;
@@ -227,11 +227,6 @@ impl<'a> Lowering<'a> {
             }
             other => Err(no_form(other)),
         }
-    }
-
-    /// Refuses a relation whose rows may be taken back; `what` cannot follow that.
-    pub(super) fn append_only(&self, relation: &Relation, what: &'static str) -> Lower<()> {
-        if self.is_append(relation) { Ok(()) } else { Err(over_changes(what)) }
     }
 
     /// Whether the rows of a relation are never taken back.

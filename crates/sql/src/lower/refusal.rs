@@ -70,14 +70,6 @@ pub(super) fn subquery() -> Refusal {
     Refusal::NoForm(NoForm { what: SUBQUERY.0, hint: SUBQUERY.1 })
 }
 
-/// Rows that were put out may be taken back, and what reads them cannot follow that.
-pub(super) fn over_changes(what: &'static str) -> Refusal {
-    Refusal::NoForm(NoForm {
-        what,
-        hint: "Its input is itself updated by a GROUP BY without a window, by EMIT CHANGES or by allowed lateness. Group by a window there.",
-    })
-}
-
 impl From<Error> for Refusal {
     fn from(e: Error) -> Self {
         Self::Error(e)

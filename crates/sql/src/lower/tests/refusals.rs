@@ -6,8 +6,7 @@ use datafusion::logical_expr::{ExprFunctionExt, LogicalPlanBuilder, col, lit};
 use expect_test::{Expect, expect};
 use tidemill_plan::window::WindowKind;
 
-use super::fixture::{Case, scan, window, window_over};
-use crate::lower::Emission;
+use super::fixture::{Case, scan, window_over};
 
 fn check(plan: LogicalPlanBuilder, expected: Expect) {
     expected.assert_eq(&Case::of(plan).to_string());

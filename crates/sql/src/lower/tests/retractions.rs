@@ -114,10 +114,11 @@ fn windows_over_rows_that_may_be_taken_back_close_all_the_same() {
     let most = counts.aggregate(vec![col("window_end")], vec![max(col("n"))]).unwrap();
     expect![[r#"
         Sink result  [retract, unbounded]
-          Project window_end, max(n)  [retract, unbounded]
-            UpdatingAggregate emit=on close group=[window_end@1, window_start@0] aggregates=[max(n)]  [retract, unbounded]
-              WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n] allowed_lateness=2 s  [retract, event time window_time, unbounded]
-                Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+          Compact net changes  [retract, unbounded]
+            Project window_end, max(n)  [retract, unbounded]
+              UpdatingAggregate emit=on close group=[window_end@1, window_start@0] aggregates=[max(n)]  [retract, unbounded]
+                WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n] allowed_lateness=2 s  [retract, event time window_time, unbounded]
+                  Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
     "#]].assert_eq(&Case::of(most).options(corrected()).to_string());
 }
 
@@ -128,5 +129,10 @@ fn sessions_that_change() {
         let plan = window(scan("bid", false), WindowKind::Session { gap: 5_000_000 }, &["auction"]);
         plan.aggregate(keys.clone(), vec![count(lit(1_i64))]).unwrap()
     };
-    expect![[r#""#]].assert_eq(&Case::of(counts()).emit(Emission::Changes { every: 0 }).to_string());
+    expect![[r#"
+        Sink result  [retract, unbounded]
+          UpdatingAggregate emit=changes group=[window_start@2, window_end@3, auction@0] aggregates=[count(Int64(1))]  [retract, unbounded]
+            SessionRows SESSION gap 5 s on ts emit=changes  [retract, event time window_time, unbounded]
+              Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+    "#]].assert_eq(&Case::of(counts()).emit(Emission::Changes { every: 0 }).to_string());
 }
