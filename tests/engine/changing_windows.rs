@@ -144,9 +144,6 @@ async fn one_case(seed: u64) {
                 }
             }
         }
-        for i in (1..changes.len()).rev() {
-            changes.swap(i, random.below(i as u64 + 1) as usize);
-        }
         latest = changes.iter().map(|c| c.0.0).fold(latest, i64::max);
         now = now.max(latest.saturating_sub(5));
         let batch = rows(&changes.iter().map(|c| c.0).collect::<Vec<_>>());
