@@ -3,6 +3,7 @@
 mod as_of_joins;
 mod changes;
 mod changing_windows;
+mod conformance;
 mod examples;
 mod groups;
 mod house;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidemill::simulate::{Cut, CutRows, Random, simulate};
 use tidemill::tables::memory::MemoryTable;
-use tidemill::{EventTime, Result, Session, batch, consolidate};
+use tidemill::{EventTime, Pipeline, Result, Session, batch, consolidate};
 
 use super::compare::rows_as_text;
 use super::query::{self, Query};
@@ -82,8 +82,12 @@ pub async fn check(case: &Case) -> Result<Option<Disagreement>> {
         .await
         .map_err(|e| e.context(format!("batch side of seed {}: {}", case.seed, case.query.batch)))?;
     let expected = rows_as_text(&expected);
+    let pipeline = session.prepare(&case.query.stream).await.map(|s| s.pipeline.expect("the text is a query"));
     for cut in cuts(case.seed) {
-        let stream = stream(&session, case, cut).await.map_err(|e| e.to_string());
+        let stream = match &pipeline {
+            Ok(pipeline) => stream(pipeline, cut).await.map_err(|e| e.to_string()),
+            Err(e) => Err(e.to_string()),
+        };
         if stream.as_ref() != Ok(&expected) {
             return Ok(Some(Disagreement { cut, batch: expected, stream }));
         }
@@ -91,11 +95,9 @@ pub async fn check(case: &Case) -> Result<Option<Disagreement>> {
     Ok(None)
 }
 
-async fn stream(session: &Session, case: &Case, cut: Cut) -> Result<Vec<String>> {
-    let script = session.prepare(&case.query.stream).await?;
-    let pipeline = script.pipeline.expect("the text is a query");
+async fn stream(pipeline: &Pipeline, cut: Cut) -> Result<Vec<String>> {
     let schema = pipeline.results()[0].schema.clone();
-    let simulated = simulate(&pipeline, cut).await?;
+    let simulated = simulate(pipeline, cut).await?;
     Ok(rows_as_text(&consolidate(&schema, &simulated.results[0])?))
 }
 

@@ -110,7 +110,7 @@ impl Planner {
             }
             StatementKind::Insert(insert) => Ok(vec![self.insert(insert)?]),
             StatementKind::StatementSet(inserts) => inserts.iter().map(|i| self.insert(i)).collect(),
-            StatementKind::Explain { statement, .. } => self.query(statement),
+            StatementKind::Explain { statement, .. } | StatementKind::Verify { statement, .. } => self.query(statement),
             _ => Err(Error::statement("this statement is not a query").at(statement.span)),
         }
     }

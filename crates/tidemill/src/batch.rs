@@ -18,7 +18,7 @@ use tidemill_core::source::{ReadRequest, Source};
 use tidemill_core::{Delta, EpochClock, Error, Result};
 use tidemill_sql::catalog::StreamScan;
 use tidemill_sql::lower::changelog::table_changelog;
-use tidemill_sql::session::Planner;
+use tidemill_sql::session::{Planner, Query};
 use tidemill_sql::windows::batch::batch_plan;
 
 use crate::session::Session;
@@ -60,6 +60,24 @@ pub async fn prepare_with(
     let (Some(query), true) = (queries.pop(), queries.is_empty()) else {
         return Err(Error::statement("one query is asked for here"));
     };
+    prepare_query(&planner, &query, threads, batch_rows).await
+}
+
+/// The batch answer of a query that has been planned.
+///
+/// # Errors
+/// If a table has no end, or what DataFusion says.
+pub(crate) async fn answer_query(planner: &Planner, query: &Query) -> Result<RecordBatch> {
+    let (state, plan) = prepare_query(planner, query, 1, 8_192).await?;
+    run(&state, &plan).await
+}
+
+async fn prepare_query(
+    planner: &Planner,
+    query: &Query,
+    threads: usize,
+    batch_rows: usize,
+) -> Result<(SessionState, LogicalPlan)> {
     let mut scans: HashMap<String, StreamScan> = HashMap::new();
     query
         .plan

@@ -87,6 +87,7 @@ pub mod run;
 pub mod session;
 pub mod simulate;
 pub mod tables;
+pub mod verify;
 
 pub use consolidate::consolidate;
 pub use metrics::Progress;

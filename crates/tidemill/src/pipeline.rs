@@ -20,6 +20,7 @@ use crate::consolidate::consolidate;
 use crate::result::{Changes, QueryResult};
 use crate::run::{RunOptions, Running, Summary};
 use crate::session::Session;
+use crate::verify;
 
 /// Changes of a result that wait for their reader, at most.
 const QUEUED_CHANGES: usize = 16;
@@ -105,6 +106,11 @@ impl Script {
                 StatementKind::Explain { kind, statement } => {
                     outputs.push(Output::Text(explain_text(session, *kind, statement)?));
                 }
+                StatementKind::Verify { runs, seed, statement } => {
+                    let runs = runs.map_or(verify::RUNS, |n| usize::try_from(n).unwrap_or(usize::MAX));
+                    let agreement = verify::verify(session, statement, runs, seed.unwrap_or(1)).await?;
+                    outputs.push(Output::Text(agreement.to_string()));
+                }
                 StatementKind::Select(_) | StatementKind::Insert(_) | StatementKind::StatementSet(_) => {
                     // Planned at once, so that a statement that follows (a DROP, a SET) does not reach back.
                     for query in Planner::new(&session.catalog, clock.clone())?.query(&statement)? {
@@ -181,7 +187,13 @@ impl ResultReader {
 }
 
 impl Pipeline {
-    fn plan(session: &Session, queries: &[Query], clock: EpochClock, warnings: &mut Vec<String>) -> Result<Self> {
+    /// Queries as one dataflow that has not been started.
+    pub(crate) fn plan(
+        session: &Session,
+        queries: &[Query],
+        clock: EpochClock,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
         let planner = Planner::new(&session.catalog, clock.clone())?;
         let (plan, warned) = lower(session, &planner, queries, clock)?;
         warnings.extend(warned);

@@ -103,6 +103,7 @@ const KEYWORDS: &[&str] = &[
     "UNION",
     "UNNEST",
     "VALUES",
+    "VERIFY",
     "VIEW",
     "VIEWS",
     "WATERMARK",

@@ -82,10 +82,10 @@ impl Lowering<'_> {
         if self.order.as_ref() == Some(&plan) {
             return self.inputs_of(plan, inputs);
         }
-        match self.relation(&plan, Emission::Default) {
-            Ok(relation) => self.collected(relation, plan.schema(), inputs),
+        let relation = self.relation(&plan, Emission::Default);
+        match relation.and_then(|relation| self.collected(relation, plan.schema(), inputs)) {
             Err(Refusal::NoForm(_)) => self.inputs_of(plan, inputs),
-            Err(error) => Err(error),
+            other => other,
         }
     }
 

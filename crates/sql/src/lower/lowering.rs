@@ -162,11 +162,14 @@ impl<'a> Lowering<'a> {
                 relation.and_then(|r| self.held_back(r, query.emission))
             }
         };
-        let lowered = match lowered {
-            Err(Refusal::NoForm(_)) if self.bounded && self.order.is_none() => self.at_end(&query.plan),
+        // Some refusals show only where the columns are laid out for the sink.
+        let sink = lowered.and_then(|r| self.sink(r, query.plan.schema(), query.target.clone()));
+        let sink = match sink {
+            Err(Refusal::NoForm(_)) if self.bounded && self.order.is_none() => {
+                self.at_end(&query.plan).and_then(|r| self.sink(r, query.plan.schema(), query.target))
+            }
             other => other,
         };
-        let sink = lowered.and_then(|r| self.sink(r, query.plan.schema(), query.target));
         sink.map_err(|refusal| match refusal {
             Refusal::Error(e) => e,
             Refusal::NoForm(no_form) => no_form.over(&unbounded_tables(&query.plan)),

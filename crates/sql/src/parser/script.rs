@@ -51,6 +51,7 @@ fn next_end(source: &Source, at: usize) -> usize {
 fn statement(source: &Source, range: Range<usize>) -> Result<(Statement, usize)> {
     let mut script = Script::new(source, range.clone())?;
     let explain = script.explain()?;
+    let verify = if explain.is_none() { script.verify()? } else { None };
     let first = script.index();
     let (kind, end) =
         if script.words(&["EXECUTE", "STATEMENT", "SET", "BEGIN"]) || script.words(&["STATEMENT", "SET", "BEGIN"]) {
@@ -67,7 +68,15 @@ fn statement(source: &Source, range: Range<usize>) -> Result<(Statement, usize)>
         |kind, from| Statement { kind, text: source.text_of(from..end).to_string(), span: source.span_of(from) };
     let inner = whole(kind, first);
     let statement = match explain {
-        None => inner,
+        None => match verify {
+            None => inner,
+            Some(_) if !matches!(inner.kind, StatementKind::Select(_)) => {
+                return Err(Error::statement("VERIFY is for a query")
+                    .with_hint("Write VERIFY SELECT ..")
+                    .at(inner.span));
+            }
+            Some((runs, seed)) => whole(StatementKind::Verify { runs, seed, statement: Box::new(inner) }, range.start),
+        },
         Some(kind) => {
             if !matches!(
                 inner.kind,
@@ -155,6 +164,26 @@ impl<'a> Script<'a> {
             return Err(Error::unsupported("EXPLAIN has LOGICAL, STREAM, STATE and WATERMARK").at(at));
         }
         Ok(Some(kind))
+    }
+
+    /// `VERIFY [runs] [SEED seed]`, if the statement begins with it.
+    fn verify(&mut self) -> Result<Option<(Option<u64>, Option<u64>)>> {
+        if !self.word("VERIFY") {
+            return Ok(None);
+        }
+        let runs = self.maybe_number()?;
+        let seed = match self.word("SEED") {
+            true => Some(self.maybe_number()?.ok_or_else(|| self.expected("a whole number"))?),
+            false => None,
+        };
+        Ok(Some((runs, seed)))
+    }
+
+    fn maybe_number(&mut self) -> Result<Option<u64>> {
+        let Token::Number(digits, _) = self.peek(0) else { return Ok(None) };
+        let number = digits.parse().map_err(|_| self.expected("a whole number"))?;
+        self.parser.advance_token();
+        Ok(Some(number))
     }
 
     fn statement(&mut self) -> Result<StatementKind> {

@@ -61,6 +61,15 @@ pub enum StatementKind {
         /// What is explained: a query, an insert, or a set of them.
         statement: Box<Statement>,
     },
+    /// `VERIFY [runs] [SEED seed] query`.
+    Verify {
+        /// How many runs as a stream; `None` where that is not said.
+        runs: Option<u64>,
+        /// What the cuts of the runs are made from.
+        seed: Option<u64>,
+        /// The query.
+        statement: Box<Statement>,
+    },
 }
 
 /// A name as written, and where.

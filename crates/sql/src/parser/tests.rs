@@ -14,6 +14,9 @@ fn picture(kind: &StatementKind) -> String {
         StatementKind::StatementSet(set) => {
             set.iter().map(|i| format!("  {}\n", insert(i))).fold("set\n".into(), |a, b| a + &b)
         }
+        StatementKind::Verify { runs, seed, statement } => {
+            format!("verify {runs:?} {seed:?}: {}", picture(&statement.kind))
+        }
         StatementKind::Explain { kind, statement } => format!("explain {kind:?}: {}", picture(&statement.kind)),
         StatementKind::CreateView(v) => {
             let columns: Vec<_> = v.columns.iter().map(|c| c.value.as_str()).collect();
@@ -103,6 +106,7 @@ fn statements() {
 
     "#]],
     );
+    check("VERIFY SELECT 1; VERIFY 5 SELECT 1; VERIFY 7 SEED 9 SELECT 1", expect![[""]]);
     check(
         "EXPLAIN STATE SELECT 1; EXPLAIN PLAN FOR INSERT INTO t SELECT 1",
         expect![[r#"

@@ -74,6 +74,11 @@ impl Standing {
         Ok(Self { engine, feeds, results, places, schemas, now: 0, batch })
     }
 
+    /// The tables that it reads.
+    pub fn tables(&self) -> impl Iterator<Item = &str> {
+        self.feeds.iter().map(|f| f.table.as_str())
+    }
+
     /// Hands over changes of a table, all of its columns, for the next epoch. A table that the query does not read is passed
     /// over.
     ///
