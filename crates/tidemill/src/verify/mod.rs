@@ -136,8 +136,7 @@ impl<R: Run> Law<'_, R> {
     /// The query over `tables`, planned.
     fn pipeline(&self, tables: &Tables) -> Result<(Query, Pipeline)> {
         let query = tables.put_into(&self.query)?;
-        let pipeline =
-            Pipeline::plan(self.session, std::slice::from_ref(&query), EpochClock::default(), &mut vec![])?;
+        let pipeline = Pipeline::plan(self.session, std::slice::from_ref(&query), EpochClock::default(), &mut vec![])?;
         Ok((query, pipeline))
     }
 
