@@ -4,6 +4,7 @@ mod as_of_joins;
 mod changes;
 mod changing_windows;
 mod conformance;
+mod determinism;
 mod examples;
 mod groups;
 mod house;

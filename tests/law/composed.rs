@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use tidemill::core::{ChangeMode, Delta};
 use tidemill::simulate::{Cut, CutRows, Random, simulate};
 use tidemill::tables::memory::MemoryTable;
-use tidemill::{Result, Session, batch, consolidate};
+use tidemill::{Pipeline, Result, Session, batch, consolidate};
 
 use super::compare::rows_as_text;
 use super::relation::{Relation, TABLES};
@@ -54,6 +54,15 @@ impl Composed {
         let tables = [changes(&mut random), changes(&mut random)];
         let endless = random.below(3) != 0;
         Self { seed, query, tables, endless }
+    }
+
+    /// The query as a stream, planned.
+    ///
+    /// # Errors
+    /// What planning says.
+    pub async fn pipeline(&self) -> Result<Pipeline> {
+        let script = self.session(self.endless)?.prepare(&self.query.to_string()).await?;
+        Ok(script.pipeline.expect("the text is a query"))
     }
 
     fn session(&self, endless: bool) -> Result<Session> {

@@ -118,6 +118,8 @@ pub fn generate(random: &mut Random) -> Query {
     if lateness > 0 {
         settings.push(("allowed-lateness", format!("{lateness} s")));
     }
+    let zone = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York"][draw(4) as usize];
+    settings.push(("table.local-time-zone", zone.to_string()));
     let predicate = ["", "v > 0", "v IS NOT NULL OR b", "k1 <> 1 AND f < 5", "ts > TIMESTAMP '2024-03-30 22:00:03'"];
     let predicate = predicate[draw(5) as usize];
     let partition = match group.is_empty() {
@@ -129,14 +131,21 @@ pub fn generate(random: &mut Random) -> Query {
     let late_by_window = format!("(w IS NULL OR window_end + INTERVAL '{lateness}' SECOND > w)");
     let late_by_row = format!("(w IS NULL OR ts + INTERVAL '{gap}' SECOND + INTERVAL '{lateness}' SECOND > w)");
     // Windows as rows wait for nothing, so no row is late for them; sessions have to wait.
-    let shape = draw(8);
+    let shape = draw(11);
+    // Every row twice: the two sides of the union are read side by side.
+    let twice = draw(6) == 0;
+    let emit_changes = draw(6) == 0;
     let from = |batch: bool| {
         let (source, filter) = match (batch, session) {
             (true, true) => ("in_time", String::new()),
             (true, false) if shape != 0 => ("t", late_by_window.clone()),
             (_, _) => ("t", String::new()),
         };
-        let table = function.replace("{partition}", &partition).replace("{from}", source);
+        let source = match twice {
+            true => format!("(SELECT * FROM {source} UNION ALL SELECT * FROM {source})"),
+            false => source.to_string(),
+        };
+        let table = function.replace("{partition}", &partition).replace("{from}", &source);
         let mut conditions: Vec<String> = vec![filter, predicate.to_string()];
         conditions.retain(|c| !c.is_empty());
         let conditions = match conditions.is_empty() {
@@ -182,14 +191,31 @@ pub fn generate(random: &mut Random) -> Query {
             4 => format!(
                 "SELECT window_start, c * 2 + 1 AS d FROM (SELECT window_start, window_end, COUNT(*) AS c {from} GROUP BY window_start, window_end)"
             ),
+            // Lists beside the rows of a window.
+            8 => format!(
+                "SELECT window_start, window_end, e, COUNT(*) AS c FROM (SELECT * {from}) AS z CROSS JOIN UNNEST(ARRAY[v, v + 1]) AS q(e) \
+                 GROUP BY window_start, window_end, e"
+            ),
+            // A window over the time of a window. What is corrected below would come too late above.
+            9 if lateness == 0 => format!(
+                "SELECT window_start, window_end, COUNT(*) AS n, SUM(c) AS s FROM TABLE(TUMBLE(TABLE \
+                 (SELECT window_time AS wt, COUNT(*) AS c{} {from} GROUP BY window_start, window_end, window_time{}), \
+                 DESCRIPTOR(wt), INTERVAL '60' SECOND)) GROUP BY window_start, window_end",
+                keyed(&names.join(", ")),
+                keyed(&group.join(", "))
+            ),
             _ => simple,
         }
     };
+    let emit = match emit_changes && shape != 0 && shape != 9 {
+        true => " EMIT CHANGES",
+        false => "",
+    };
     Query {
-        stream: statement(false),
+        stream: format!("{}{emit}", statement(false)),
         batch: statement(true),
         definition: session.then(|| format!("CREATE VIEW in_time AS SELECT * FROM t WHERE {late_by_row};")),
         settings,
-        retracts: lateness > 0,
+        retracts: lateness > 0 || !emit.is_empty(),
     }
 }
