@@ -207,7 +207,8 @@ pub fn generate(random: &mut Random) -> Query {
             _ => simple,
         }
     };
-    let emit = match emit_changes && shape != 0 && shape != 9 {
+    // Of sessions only the closed ones are put out: that is refused by name.
+    let emit = match emit_changes && !session && shape != 0 && shape != 9 {
         true => " EMIT CHANGES",
         false => "",
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take_arrays;
+use datafusion_common::ScalarValue;
 use tidemill_core::Result;
 
 use crate::aggregate::accumulators::Accumulators;
@@ -77,7 +78,13 @@ impl Table {
         let mut states: Vec<ArrayRef> = vec![];
         for function in self.kernel.functions() {
             let state = function.create_accumulator().and_then(|mut a| a.state()).map_err(data_error)?;
+            // AVG for many groups takes any count that is there, even 0, for a value that it has seen, and divides by it.
+            let seen_by_its_count = function.fun().name() == "avg";
             for value in state {
+                let value = match seen_by_its_count {
+                    true => ScalarValue::try_new_null(&value.data_type()).map_err(data_error)?,
+                    false => value,
+                };
                 states.push(value.to_array().map_err(data_error)?);
             }
         }
