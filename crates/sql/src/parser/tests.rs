@@ -106,7 +106,14 @@ fn statements() {
 
     "#]],
     );
-    check("VERIFY SELECT 1; VERIFY 5 SELECT 1; VERIFY 7 SEED 9 SELECT 1", expect![[""]]);
+    check(
+        "VERIFY SELECT 1; VERIFY 5 SELECT 1; VERIFY 7 SEED 9 SELECT 1",
+        expect![[r#"
+            verify None None: SELECT 1 AS `1` [Default]
+            verify Some(5) None: SELECT 1 AS `1` [Default]
+            verify Some(7) Some(9): SELECT 1 AS `1` [Default]
+        "#]],
+    );
     check(
         "EXPLAIN STATE SELECT 1; EXPLAIN PLAN FOR INSERT INTO t SELECT 1",
         expect![[r#"
