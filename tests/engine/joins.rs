@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::array::{ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::datatypes::TimestampMillisecondType;
 use tidemill::core::{ChangeMode, Delta};
 use tidemill::simulate::{Cut, CutRows, Random, simulate};
 use tidemill::tables::memory::MemoryTable;
@@ -21,6 +22,8 @@ struct Tables {
     bounded: bool,
     /// Whether `ts` is event time, and how far it may be out of order, in milliseconds.
     timed: Option<i64>,
+    /// Whether some rows are further out of order than that.
+    late: bool,
 }
 
 /// `(k INT, s STRING, v BIGINT, ts TIMESTAMP(3))`: few distinct values, so that much meets.
@@ -33,7 +36,8 @@ fn rows(random: &mut Random, tables: Tables, clock: &mut i64) -> RecordBatch {
         s.push((draw(7) != 0).then(|| ["a", "b", ""][draw(3) as usize]));
         v.push((draw(7) != 0).then(|| draw(8) - 2));
         *clock += draw(900);
-        ts.push(*clock - draw(2) * draw(1 + tables.timed.unwrap_or(0) as u64));
+        let disorder = tables.timed.unwrap_or(0) + if tables.late { 4_000 } else { 0 };
+        ts.push(*clock - draw(2) * draw(1 + disorder as u64));
     }
     RecordBatch::try_from_iter_with_nullable([
         ("k", Arc::new(Int32Array::from(k)) as ArrayRef, true),
@@ -55,12 +59,28 @@ fn changes(random: &mut Random, batch: RecordBatch, retracts: bool) -> Vec<Delta
     all
 }
 
-fn session(tables: Tables) -> Session {
+/// The rows of a split that are not below its watermark when they come.
+fn on_time(splits: &mut [Vec<Delta>], delay: i64) {
+    for split in splits {
+        let mut watermark = i64::MIN;
+        for delta in split {
+            let times = delta.batch.column(3).as_primitive::<TimestampMillisecondType>().clone();
+            let keep = times.values().iter().map(|t| {
+                let keep = *t >= watermark;
+                watermark = watermark.max(t - delay);
+                Some(keep)
+            });
+            *delta = delta.filter(&keep.collect()).unwrap();
+        }
+    }
+}
+
+fn session(tables: Tables, for_batch: bool) -> Session {
     let session = Session::new();
     let mut random = Random(tables.seed);
     for name in ["l", "r", "u"] {
         let mode = if tables.retracts { ChangeMode::Retract } else { ChangeMode::Append };
-        let splits: Vec<Vec<Delta>> = (0..1 + random.below(2))
+        let mut splits: Vec<Vec<Delta>> = (0..1 + random.below(2))
             .map(|_| {
                 let mut clock = 0;
                 (0..3)
@@ -71,9 +91,12 @@ fn session(tables: Tables) -> Session {
                     .collect()
             })
             .collect();
+        if let (Some(delay), true) = (tables.timed, for_batch) {
+            on_time(&mut splits, delay);
+        }
         let schema = splits[0][0].batch.schema();
         let table = MemoryTable::of_changes(schema, splits, mode).unwrap();
-        let table = if tables.bounded { table } else { table.without_end() };
+        let table = if tables.bounded || for_batch { table } else { table.without_end() };
         let delay = |ms: i64| EventTime::new("ts", std::time::Duration::from_millis(ms as u64));
         session.register_source(name, Arc::new(table), tables.timed.map(delay)).unwrap();
     }
@@ -81,10 +104,9 @@ fn session(tables: Tables) -> Session {
 }
 
 async fn check(tables: Tables, sql: &str) {
-    let expected =
-        batch::answer(&session(Tables { bounded: true, ..tables }), sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let expected = batch::answer(&session(tables, true), sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     let expected = rows_as_text(&expected);
-    let session = session(tables);
+    let session = session(tables, false);
     let cut = |workers, rows| Cut { seed: tables.seed, workers, rows, start: 0 };
     for cut in [
         Cut::whole(),
@@ -118,7 +140,7 @@ async fn check_all(queries: &[&str], append_only: bool) {
                 continue;
             }
             for sql in queries {
-                check(Tables { seed, rows: 9, retracts, bounded, timed: None }, sql).await;
+                check(Tables { seed, rows: 9, retracts, bounded, timed: None, late: false }, sql).await;
             }
         }
     }
@@ -131,7 +153,7 @@ const CONDITIONS: &[&str] = &[
     "l.k = r.k AND (l.v < r.v OR r.s = 'a') AND l.v > 0",
     "l.v + 1 < r.v",
     "l.k IS NOT DISTINCT FROM r.k",
-    "(l.k IS NOT DISTINCT FROM r.k) AND l.v <> r.v",
+    "l.k IS NOT DISTINCT FROM r.k AND l.v <> r.v",
     "l.k + 1 = r.v",
     "l.k = r.k AND l.v > 2",
     "TRUE",
@@ -218,7 +240,110 @@ async fn set_operations() {
     )
     .await;
     for seed in seeds(3) {
-        let tables = Tables { seed, rows: 9, retracts: false, bounded: true, timed: None };
+        let tables = Tables { seed, rows: 9, retracts: false, bounded: true, timed: None, late: false };
         check(tables, "SELECT k, s FROM l EXCEPT SELECT k, s FROM r").await;
     }
+}
+
+/// Queries in which time bounds a join, over tables that end and tables that do not. Rows that are late are those below the
+/// watermark of their split; the batch side has none of them.
+async fn check_timed(queries: &[&str], late: bool) {
+    for seed in seeds(4) {
+        for bounded in [true, false] {
+            for sql in queries {
+                let timed = Some(700 * (seed as i64 % 3));
+                check(Tables { seed, rows: 14, retracts: false, bounded, timed, late }, sql).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interval_joins() {
+    let mut queries = vec![];
+    for kind in ["INNER", "LEFT", "RIGHT", "FULL"] {
+        for condition in [
+            "l.k = r.k AND l.ts BETWEEN r.ts - INTERVAL '2' SECOND AND r.ts + INTERVAL '1' SECOND",
+            "l.k = r.k AND l.ts >= r.ts + INTERVAL '1' SECOND AND l.ts < r.ts + INTERVAL '3' SECOND AND l.v < r.v",
+            "l.ts = r.ts",
+            "r.ts > l.ts AND l.k = r.k",
+        ] {
+            queries.push(format!("SELECT l.k, l.v, l.ts, r.v AS v2, r.ts AS ts2 FROM l {kind} JOIN r ON {condition}"));
+        }
+    }
+    queries.extend(
+        [
+            "SELECT * FROM l WHERE EXISTS (SELECT 1 FROM r WHERE r.k = l.k AND r.ts BETWEEN l.ts AND l.ts + INTERVAL '2' SECOND)",
+            "SELECT * FROM l WHERE NOT EXISTS (SELECT 1 FROM r WHERE r.k = l.k AND r.ts BETWEEN l.ts - INTERVAL '1' SECOND AND l.ts)",
+            "SELECT l.v, r.v AS v2, u.v AS v3 FROM l JOIN r ON l.k = r.k AND l.ts BETWEEN r.ts - INTERVAL '1' SECOND AND r.ts + INTERVAL '1' SECOND
+             JOIN u ON u.k = l.k AND u.ts BETWEEN l.ts - INTERVAL '1' SECOND AND l.ts + INTERVAL '2' SECOND",
+            "SELECT a.v, b.v AS v2 FROM l a LEFT JOIN l b ON a.k = b.k AND b.ts > a.ts AND b.ts - a.ts < INTERVAL '2' SECOND",
+        ]
+        .map(String::from),
+    );
+    let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+    check_timed(&queries, false).await;
+    check_timed(&queries[..8], true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn window_joins() {
+    let tumble = |t: &str| format!("TABLE(TUMBLE(TABLE {t}, DESCRIPTOR(ts), INTERVAL '2' SECOND))");
+    let hop = |t: &str| format!("TABLE(HOP(TABLE {t}, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '3' SECOND))");
+    let mut queries = vec![];
+    for kind in ["INNER", "LEFT", "RIGHT", "FULL"] {
+        for cut in [&tumble as &dyn Fn(&str) -> String, &hop] {
+            queries.push(format!(
+                "SELECT a.window_start AS s, a.k, a.v, b.window_end AS e, b.v AS v2 FROM {} a {kind} JOIN {} b
+                 ON a.window_start = b.window_start AND a.window_end = b.window_end AND a.k = b.k",
+                cut("l"),
+                cut("r"),
+            ));
+        }
+    }
+    let semi = |not: &str| {
+        format!(
+            "SELECT a.k, a.v, a.window_start FROM {} a WHERE a.k {not} IN (SELECT b.k FROM {} b
+             WHERE b.window_start = a.window_start AND b.window_end = a.window_end AND b.k IS NOT NULL) AND a.k IS NOT NULL",
+            tumble("l"),
+            tumble("r"),
+        )
+    };
+    queries.push(semi(""));
+    queries.push(format!(
+        "SELECT a.k, a.v, a.window_start FROM {} a WHERE NOT EXISTS (SELECT 1 FROM {} b
+         WHERE b.window_start = a.window_start AND b.window_end = a.window_end AND b.k = a.k AND b.v > a.v)",
+        tumble("l"),
+        tumble("r"),
+    ));
+    let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+    check_timed(&queries, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_goes_on_above_a_join() {
+    check_timed(
+        &[
+            "WITH j AS (SELECT l.k, l.ts AS ts, r.v FROM l JOIN r ON l.k = r.k AND l.ts BETWEEN r.ts - INTERVAL '1' SECOND AND r.ts + INTERVAL '1' SECOND)
+             SELECT window_start, window_end, k, COUNT(*) AS n, SUM(v) AS v FROM TABLE(TUMBLE(TABLE j, DESCRIPTOR(ts), INTERVAL '3' SECOND)) GROUP BY window_start, window_end, k",
+            "WITH j AS (SELECT l.k, r.ts AS ts, r.v FROM l JOIN r ON l.k = r.k AND l.ts BETWEEN r.ts - INTERVAL '1' SECOND AND r.ts + INTERVAL '1' SECOND)
+             SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE(HOP(TABLE j, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '2' SECOND)) GROUP BY window_start, window_end, k",
+            "WITH j AS (SELECT l.k, l.ts AS ts, r.v FROM l LEFT JOIN r ON l.k = r.k AND l.ts BETWEEN r.ts AND r.ts + INTERVAL '2' SECOND)
+             SELECT window_start, window_end, COUNT(*) AS n, COUNT(v) AS m FROM TABLE(TUMBLE(TABLE j, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end",
+            "WITH a AS (SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE l, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end, k),
+                  b AS (SELECT window_start, window_end, k, MAX(v) AS m FROM TABLE(TUMBLE(TABLE r, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end, k)
+             SELECT a.window_start, a.k, n, m FROM a JOIN b ON a.window_start = b.window_start AND a.window_end = b.window_end AND a.k = b.k",
+            "WITH a AS (SELECT window_start, window_end, k, COUNT(*) AS n FROM TABLE(HOP(TABLE l, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '3' SECOND)) GROUP BY window_start, window_end, k),
+                  m AS (SELECT window_start, window_end, MAX(n) AS most FROM a GROUP BY window_start, window_end)
+             SELECT a.window_start, a.k, a.n FROM a JOIN m ON a.window_start = m.window_start AND a.window_end = m.window_end WHERE a.n >= m.most",
+            "WITH a AS (SELECT x.window_start, x.window_end, x.k, y.v FROM TABLE(TUMBLE(TABLE l, DESCRIPTOR(ts), INTERVAL '2' SECOND)) x
+                        JOIN TABLE(TUMBLE(TABLE r, DESCRIPTOR(ts), INTERVAL '2' SECOND)) y ON x.window_start = y.window_start AND x.window_end = y.window_end AND x.k = y.k)
+             SELECT window_start, window_end, COUNT(*) AS n, SUM(v) AS v FROM a GROUP BY window_start, window_end",
+            "SELECT b.v, b.ts, m.most FROM l b JOIN (SELECT MAX(v) AS most, window_time AS t FROM TABLE(TUMBLE(TABLE l, DESCRIPTOR(ts), INTERVAL '2' SECOND)) GROUP BY window_start, window_end, window_time) m
+             ON b.v = m.most AND b.ts BETWEEN m.t - INTERVAL '2' SECOND AND m.t",
+            "SELECT k, COUNT(*) AS n FROM (SELECT l.k FROM l LEFT JOIN r ON l.k = r.k AND l.ts BETWEEN r.ts AND r.ts + INTERVAL '2' SECOND) GROUP BY k",
+        ],
+        false,
+    )
+    .await;
 }

@@ -72,7 +72,7 @@ impl Lowering<'_> {
             }
             let offset = fields.len();
             let moved = |slot: &Slot| -> Option<Slot> {
-                Some(Slot::at(slot.index()? + offset, origin_above(&op, side, padded[side], slot, &edges[side])))
+                Some(Slot::at(slot.index()? + offset, origin_above(&op, side, padded[side], slot)))
             };
             slots.extend(sides[side].slots.iter().filter_map(moved));
             let bounds = |s: &Slot| matches!(s.origin, Origin::Window(..));
@@ -168,17 +168,16 @@ fn is_padded(column: usize, edges: &[Edge; 2], padded: [bool; 2]) -> bool {
 }
 
 /// What a column means in time above the join.
-fn origin_above(op: &JoinOp, side: usize, padded: bool, slot: &Slot, edge: &Edge) -> Origin {
+fn origin_above(op: &JoinOp, side: usize, padded: bool, slot: &Slot) -> Origin {
     match (&op.bound, &slot.origin) {
         // Rows come out within their window.
         (Some(TimeBound::Window { .. }), Origin::Window(bound, window)) if !padded => {
             Origin::Window(*bound, window.clone())
         }
         // A row waits no longer than for its last partner; where nothing removes its partners, it may be of any age.
-        (Some(TimeBound::Interval { times, least, most }), origin) => {
+        (Some(TimeBound::Interval { times, least, most }), _) => {
             let (time, kept) = if side == 0 { (times.0, least) } else { (times.1, most) };
-            let is_time = slot.index() == Some(time) && (*origin == Origin::EventTime || edge.event_time == Some(time));
-            if is_time && kept.is_some() { Origin::EventTime } else { Origin::Other }
+            if slot.index() == Some(time) && kept.is_some() { Origin::EventTime } else { Origin::Other }
         }
         _ => Origin::Other,
     }

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, Operator};
 use tidemill_core::{ChangeMode, Micros};
 use tidemill_plan::Edge;
 use tidemill_plan::op::TimeBound;
-use tidemill_plan::window::WindowKind;
+use tidemill_plan::window::{WindowKind, Zone};
 
 use super::relation::{Bound, Origin, Relation, WindowRef};
 use super::source::interval;
@@ -37,8 +37,13 @@ impl JoinSide {
     /// Whether the watermark of the input speaks of the column at `place`.
     fn is_time(&self, place: usize, edge: &Edge) -> bool {
         let timestamp = matches!(edge.schema.field(place).data_type(), DataType::Timestamp(..));
-        let speaks = edge.event_time == Some(place) || self.origin(place) == Some(&Origin::EventTime);
-        timestamp && edge.event_time.is_some() && speaks
+        timestamp
+            && match self.origin(place) {
+                Some(Origin::EventTime) => edge.event_time.is_some(),
+                // Rows come out before their window is over; its end is an instant where no zone is between.
+                Some(Origin::Window(Bound::End | Bound::Time, w)) => w.timed() && w.window().zone == Zone::Utc,
+                _ => edge.event_time == Some(place),
+            }
     }
 }
 

@@ -94,7 +94,11 @@ pub fn infix(parser: &mut Parser, expr: &Expr) -> Option<Parsed<Expr>> {
     }
     let word = word_at;
     let negated = word(parser, 1, "NOT");
-    if !word(parser, if negated { 2 } else { 1 }, "JSON") {
+    let n = if negated { 2 } else { 1 };
+    if word(parser, n, "DISTINCT") && word(parser, n + 1, "FROM") {
+        return Some(distinct_from(parser, expr, negated));
+    }
+    if !word(parser, n, "JSON") {
         return None;
     }
     let span = parser.peek_token_ref().span;
@@ -111,6 +115,17 @@ pub fn infix(parser: &mut Parser, expr: &Expr) -> Option<Parsed<Expr>> {
         true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(is_json) },
         false => is_json,
     }))
+}
+
+/// `IS [NOT] DISTINCT FROM a`, which ends before an `AND`.
+fn distinct_from(parser: &mut Parser, expr: &Expr, negated: bool) -> Parsed<Expr> {
+    for _ in 0..3 + usize::from(negated) {
+        parser.advance_token();
+    }
+    let precedence = super::dialect::Dialect.prec_value(Precedence::Is);
+    let other = Box::new(parser.parse_subexpr(precedence)?);
+    let expr = Box::new(expr.clone());
+    Ok(if negated { Expr::IsNotDistinctFrom(expr, other) } else { Expr::IsDistinctFrom(expr, other) })
 }
 
 /// `[NOT] BETWEEN [A]SYMMETRIC a AND b`: with SYMMETRIC the bounds may stand either way round.
