@@ -1,10 +1,11 @@
 //! Which columns tell the live rows of an edge apart: what the plan proves, for sinks with a `PRIMARY KEY`.
 
+use datafusion_common::JoinType;
 use datafusion_physical_expr::expressions::Column;
 use tidemill_core::ChangeMode;
 
-use crate::graph::{NodeId, StreamPlan};
-use crate::op::{Expr, GroupBy, RankFunction, StreamOp};
+use crate::graph::{Node, NodeId, StreamPlan};
+use crate::op::{Expr, GroupBy, JoinOp, RankFunction, StreamOp};
 
 /// Columns of `id`'s output in which no two rows that live at the same time are equal; `None` where none are known. Empty
 /// where there is at most one row.
@@ -33,8 +34,31 @@ pub fn unique_key(plan: &StreamPlan, id: NodeId) -> Option<Vec<usize>> {
             let key = unique_key(plan, *node.inputs.first()?)?;
             key.into_iter().map(|k| exprs.iter().position(|e| column(e) == Some(k))).collect()
         }
+        StreamOp::Join(op) => unique_key_of_join(plan, node, op),
         _ => None,
     }
+}
+
+/// A row that meets at most one other is told apart as before; otherwise both rows of a pair tell it apart.
+fn unique_key_of_join(plan: &StreamPlan, node: &Node, op: &JoinOp) -> Option<Vec<usize>> {
+    let [left, right] = node.inputs[..] else { return None };
+    match op.join_type {
+        JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => return unique_key(plan, left),
+        JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => return unique_key(plan, right),
+        JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => {}
+    }
+    let width = plan.node(left).edge.schema.fields().len();
+    let (l, r) = (unique_key(plan, left)?, unique_key(plan, right)?);
+    let meets_one =
+        |key: &[usize], of: &dyn Fn(&(usize, usize)) -> usize| key.iter().all(|k| op.keys.iter().any(|p| of(p) == *k));
+    let at_most_one_right = meets_one(&r, &|pair| pair.1) && matches!(op.join_type, JoinType::Inner | JoinType::Left);
+    let at_most_one_left = meets_one(&l, &|pair| pair.0) && matches!(op.join_type, JoinType::Inner | JoinType::Right);
+    let right = r.into_iter().map(|k| k + width);
+    Some(match (at_most_one_right, at_most_one_left) {
+        (true, _) => l,
+        (false, true) => right.collect(),
+        (false, false) => l.into_iter().chain(right).collect(),
+    })
 }
 
 /// The keys of a grouping, and the grouping id where there are sets.
@@ -61,6 +85,8 @@ pub fn may_cancel(plan: &StreamPlan, id: NodeId) -> bool {
         }
         StreamOp::Filter(_) | StreamOp::Sink(_) | StreamOp::ProcessingTime => below(),
         StreamOp::Union => true,
+        // Equal rows of an input that only inserts are kept apart, and changes of the other may cross on them.
+        StreamOp::Join(_) => node.inputs.iter().any(|i| plan.node(*i).edge.changes == ChangeMode::Append),
         _ => false,
     }
 }

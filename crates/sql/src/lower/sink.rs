@@ -130,6 +130,10 @@ fn refused_changes(plan: &StreamPlan, node: NodeId, table: &str) -> Error {
         StreamOp::WindowAggregate(_) | StreamOp::SessionRows(_) => {
             (over("allowed lateness, which corrects the closed windows"), "Set 'allowed-lateness' to 0.".to_string())
         }
+        StreamOp::Join(_) => (
+            over("the join (a row that has no partner yet may have one later)"),
+            "Bound the join by time, or read tables that end: such rows are then put out once.".to_string(),
+        ),
         op => (over(in_sql(op.name())), String::new()),
     };
     let takes = "Or write to a table that takes updates: format 'debezium-json', a 'changelog.operation-column', or connector 'print'.";
@@ -144,7 +148,6 @@ fn refused_changes(plan: &StreamPlan, node: NodeId, table: &str) -> Error {
 /// What an operator is called in SQL.
 fn in_sql(operator: &str) -> &str {
     let known = [
-        ("Join", "the join"),
         ("Over", "the function with OVER"),
         ("Dedup", "the deduplication"),
         ("SetOp", "the set operation"),

@@ -99,12 +99,12 @@ impl Operator for AppendJoin {
     }
 
     fn advance(&mut self, watermark: Watermark, _cx: &mut Cx) -> Result<Watermark> {
-        let Some((rule, buckets)) = &mut self.time else {
-            if watermark == Watermark::MAX {
-                self.sides.iter_mut().for_each(Side::clear);
-            }
+        if watermark == Watermark::MAX {
+            self.sides.iter_mut().for_each(Side::clear);
+            self.time.iter_mut().flat_map(|(_, buckets)| buckets).for_each(Buckets::clear);
             return Ok(watermark);
-        };
+        }
+        let Some((rule, buckets)) = &mut self.time else { return Ok(watermark) };
         let forwarded = rule.forwarded(watermark);
         for (side, buckets) in self.sides.iter_mut().zip(buckets) {
             buckets.take_over(watermark).for_each(|slot| side.remove(slot));

@@ -169,11 +169,13 @@ impl Buckets {
     /// Takes the slots that are over, a bucket at a time.
     pub fn take_over(&mut self, watermark: Watermark) -> impl Iterator<Item = u32> + use<> {
         let reached = watermark.0.div_euclid(self.width);
-        let later = match watermark {
-            Watermark::MAX => BTreeMap::new(),
-            _ => self.slots.split_off(&reached),
-        };
+        let later = self.slots.split_off(&reached);
         std::mem::replace(&mut self.slots, later).into_values().flatten()
+    }
+
+    /// Forgets all slots.
+    pub fn clear(&mut self) {
+        self.slots.clear();
     }
 
     /// The earliest time at which something is over.

@@ -8,6 +8,7 @@ mod fields;
 pub(crate) mod fixture;
 mod groupings;
 mod over;
+mod joins;
 mod refusals;
 mod retractions;
 mod rows;

@@ -3,4 +3,5 @@
 mod harness;
 mod law;
 mod pictures;
+mod time;
 mod work;
