@@ -8,7 +8,6 @@ mod fields;
 pub(crate) mod fixture;
 mod groupings;
 mod over;
-mod joins;
 mod refusals;
 mod retractions;
 mod rows;
