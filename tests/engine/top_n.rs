@@ -189,6 +189,10 @@ async fn limits() {
         "SELECT * FROM (SELECT v, u FROM t ORDER BY v, u LIMIT 9) ORDER BY u LIMIT 4",
         "SELECT u FROM (SELECT u FROM t ORDER BY u LIMIT 4) UNION ALL SELECT u FROM (SELECT u FROM r ORDER BY u DESC LIMIT 2)",
         "SELECT v FROM t ORDER BY v NULLS FIRST LIMIT 7",
+        "SELECT v FROM t ORDER BY v DESC FETCH FIRST 4 ROWS WITH TIES",
+        "SELECT v % 3 AS m, COUNT(*) AS n FROM t GROUP BY v ORDER BY 1 OFFSET 0 ROWS FETCH FIRST 2 ROWS WITH TIES",
+        "SELECT u FROM t ORDER BY u OFFSET 3 ROWS FETCH NEXT 4 ROWS WITH TIES",
+        "SELECT k, n FROM (SELECT k, COUNT(*) AS n FROM r GROUP BY k) ORDER BY n DESC, k LIMIT 2",
         "SELECT u FROM t ORDER BY u LIMIT 0",
         "SELECT u FROM (SELECT u FROM t ORDER BY v, u) WHERE u > 3",
     ]
@@ -198,6 +202,70 @@ async fn limits() {
         for more in 0..3 {
             check(seed as u64 * 3 + more, query).await;
         }
+    }
+}
+
+/// One row of each key, and aggregates over rows that come and go.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_row_a_key_and_what_stands_above() {
+    let first = |order: &str, from: &str| {
+        format!("(SELECT *, ROW_NUMBER() OVER (PARTITION BY k, g ORDER BY {order}) AS rn FROM {from})")
+    };
+    let queries = [
+        format!("SELECT k, g, v, u FROM {} WHERE rn = 1", first("u DESC", "t")),
+        format!("SELECT k, g, v, u, rn FROM {} WHERE rn <= 1", first("v NULLS LAST, u", "t")),
+        // Equal rows stand in for each other.
+        format!("SELECT k, g, v FROM {} WHERE rn = 1", first("v DESC", "t")),
+        format!("SELECT k, COUNT(*) AS n, SUM(v) AS s, MAX(u) AS m FROM {} WHERE rn = 1 GROUP BY k", first("u", "t")),
+        format!("SELECT g, COUNT(*) AS n, MIN(u) AS m FROM {} WHERE rn <= 3 GROUP BY g", first("v, u", "r")),
+        format!("SELECT COUNT(*) AS n, AVG(u) AS a FROM {} WHERE rn BETWEEN 2 AND 3", first("v DESC, u", "t")),
+        format!(
+            "SELECT g, n FROM (SELECT g, COUNT(*) AS n FROM {} WHERE rn <= 2 GROUP BY g) ORDER BY n DESC, g LIMIT 2",
+            first("u", "r")
+        ),
+        "SELECT DISTINCT ON (k) k, v, u FROM t ORDER BY k, v DESC, u".into(),
+        "SELECT DISTINCT ON (k % 2, g) u + 1 AS next, g FROM r ORDER BY k % 2, g, u".into(),
+        "SELECT k, FIRST_VALUE(v ORDER BY u) AS v, FIRST_VALUE(g ORDER BY u) AS g FROM t WHERE v > 1 GROUP BY k".into(),
+    ];
+    for (i, query) in queries.iter().enumerate() {
+        for more in 0..3 {
+            check(i as u64 * 3 + more, query).await;
+        }
+    }
+}
+
+/// Over a table without an end rows come out in the order of their time, and those that are late for it are kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_come_out_in_the_order_of_time() {
+    for query in
+        ["SELECT ts, v, u FROM t ORDER BY ts, v DESC, u", "SELECT u FROM (SELECT * FROM t WHERE v > 2) ORDER BY ts, u"]
+    {
+        for seed in 0..4 {
+            let [bounded, unbounded] = sessions(seed);
+            let expected = batch::answer(&bounded, query).await.unwrap();
+            for cut in cuts(seed) {
+                let got = stream(&unbounded, query, cut).await;
+                assert_eq!(got.columns(), expected.columns(), "seed {seed}\n{query}\n{cut:?}");
+            }
+        }
+    }
+}
+
+/// The first row that came is put out at once and never taken back; which one it is does not depend on the cut.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_that_came_stays() {
+    let query = "SELECT k, u FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY PROCTIME()) AS rn FROM r1) WHERE rn = 1";
+    let session = Session::new();
+    let rows = rows(&mut Random(4), 40, 0);
+    let table = MemoryTable::try_new(rows.schema(), vec![vec![rows]]).unwrap().without_end();
+    session.register_source("r1", Arc::new(table), None).unwrap();
+    let first = rows_as_text(&stream(&session, query, Cut::whole()).await);
+    assert_eq!(first.len(), 4);
+    for cut in cuts(4) {
+        let pipeline = session.prepare(query).await.unwrap().pipeline.expect("a query");
+        let out = simulate(&pipeline, cut).await.unwrap();
+        assert!(out.results[0].iter().all(|d| d.weights.is_none()), "{cut:?}");
+        assert_eq!(rows_as_text(&stream(&session, query, cut).await), first, "{cut:?}");
     }
 }
 

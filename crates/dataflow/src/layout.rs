@@ -97,6 +97,7 @@ fn needs_every_epoch(op: &StreamOp) -> bool {
         StreamOp::HoldBack(op) => matches!(op.release, Release::Every(_)),
         StreamOp::UpdatingAggregate(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
         StreamOp::TopN(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
+        StreamOp::Deduplicate(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
         _ => false,
     }
 }

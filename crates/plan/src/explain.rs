@@ -2,12 +2,14 @@
 
 use std::fmt::Write;
 
+use arrow::datatypes::Schema;
 use datafusion_common::JoinType;
 
 use crate::graph::{Node, NodeId, StreamPlan};
 use crate::op::{
-    AggregateCall, ChangeKind, Emit, Give, GroupBy, JoinOp, Release, RowWindow, SinkTarget, SortKey, SourceInput,
-    SourceOp, StreamOp, TimeBound, TopNOp, Unmatched, UpdatingAggregateOp, WatermarkExpr, WindowAggregateOp,
+    AggregateCall, ChangeKind, DeduplicateOp, Emit, Give, GroupBy, JoinOp, Keep, Release, RowWindow, SinkTarget,
+    SortKey, SourceInput, SourceOp, StreamOp, TimeBound, TopNOp, Unmatched, UpdatingAggregateOp, WatermarkExpr,
+    WindowAggregateOp,
 };
 use crate::state::state_of;
 use crate::window::{Length, Window, Zone};
@@ -128,6 +130,8 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
             Release::Every(every) => format!("every {}", Length(*every)),
             Release::Closed { end, .. } => format!("on close of {}", node.edge.schema.field(*end).name()),
         },
+        StreamOp::Deduplicate(op) => deduplicate(plan, node, op),
+        StreamOp::TemporalSort(by) => format!("order=[{}]", order(&node.edge.schema, by)),
         StreamOp::Sink(sink) => match &sink.target {
             SinkTarget::Table { name, .. } => name.clone(),
             SinkTarget::Result(_) => "result".into(),
@@ -263,6 +267,26 @@ fn top_n(plan: &StreamPlan, node: &Node, op: &TopNOp) -> String {
         let names: Vec<_> = op.partition_by.iter().map(name).collect();
         let _ = write!(text, " partition=[{}]", names.join(", "));
     }
+    let _ = write!(text, " order=[{}]", order(input, &op.order_by));
+    if !op.ranks.is_empty() {
+        let ranks: Vec<_> = op.ranks.iter().map(|r| r.name()).collect();
+        let _ = write!(text, " ranks=[{}]", ranks.join(", "));
+    }
+    format!("{text} emit={}", emit(op.emit))
+}
+
+fn deduplicate(plan: &StreamPlan, node: &Node, op: &DeduplicateOp) -> String {
+    let input = &plan.node(node.inputs[0]).edge.schema;
+    let keys: Vec<_> = op.keys.iter().map(|i| input.field(*i).name().as_str()).collect();
+    let keep = match &op.keep {
+        Keep::FirstArrived => return format!("key=[{}] keep=the first that came", keys.join(", ")),
+        Keep::LastArrived => "the last that came".into(),
+        Keep::FirstBy(by) => format!("the first by {}", order(input, by)),
+    };
+    format!("key=[{}] keep={keep} emit={}", keys.join(", "), emit(op.emit))
+}
+
+fn order(input: &Schema, by: &[SortKey]) -> String {
     let key = |k: &SortKey| {
         let direction = if k.descending { " DESC" } else { "" };
         // NULL is the least of all values.
@@ -271,14 +295,9 @@ fn top_n(plan: &StreamPlan, node: &Node, op: &TopNOp) -> String {
             (false, false) => " NULLS LAST",
             _ => "",
         };
-        format!("{}{direction}{nulls}", name(&k.column))
+        format!("{}{direction}{nulls}", input.field(k.column).name())
     };
-    let _ = write!(text, " order=[{}]", op.order_by.iter().map(key).collect::<Vec<_>>().join(", "));
-    if !op.ranks.is_empty() {
-        let ranks: Vec<_> = op.ranks.iter().map(|r| r.name()).collect();
-        let _ = write!(text, " ranks=[{}]", ranks.join(", "));
-    }
-    format!("{text} emit={}", emit(op.emit))
+    by.iter().map(key).collect::<Vec<_>>().join(", ")
 }
 
 fn emit(emit: Emit) -> String {

@@ -60,6 +60,10 @@ pub enum StreamOp {
     Over(OverOp),
     /// Holds changes back, row by row, until they are due.
     HoldBack(HoldBackOp),
+    /// One row of each key: `ROW_NUMBER() = 1`, `DISTINCT ON`.
+    Deduplicate(DeduplicateOp),
+    /// Rows in the order of these columns, the first of which is event time, as the watermark passes them.
+    TemporalSort(Vec<SortKey>),
     /// Hands its rows to the world: a table's sink, or the reader of a result.
     Sink(SinkOp),
 }
@@ -473,6 +477,29 @@ pub enum Release {
     },
 }
 
+/// One row of each key, over insertions alone. Output columns are those of the input.
+#[derive(Debug, Clone)]
+pub struct DeduplicateOp {
+    /// The columns of the key; at least one.
+    pub keys: Vec<usize>,
+    /// Which row is kept.
+    pub keep: Keep,
+    /// When results are put out. The first row that came is put out at once.
+    pub emit: Emit,
+}
+
+/// Which row of a key is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep {
+    /// The first that came: `ORDER BY PROCTIME()`.
+    FirstArrived,
+    /// The last that came: `ORDER BY PROCTIME() DESC`.
+    LastArrived,
+    /// The first by these columns, which take no more than sixteen bytes as a key to sort by; what they leave open is
+    /// decided by all columns.
+    FirstBy(Vec<SortKey>),
+}
+
 /// Hands its rows to the world.
 #[derive(Debug, Clone)]
 pub struct SinkOp {
@@ -522,6 +549,8 @@ impl StreamOp {
             Self::AsOfJoin(_) => "AsOfJoin",
             Self::Over(_) => "Over",
             Self::HoldBack(_) => "HoldBack",
+            Self::Deduplicate(_) => "Deduplicate",
+            Self::TemporalSort(_) => "TemporalSort",
             Self::Sink(_) => "Sink",
         }
     }

@@ -5,7 +5,10 @@ use std::fmt;
 use tidemill_core::ChangeMode;
 
 use crate::graph::{Edge, Node, StreamPlan};
-use crate::op::{Emit, Give, JoinOp, Release, RowWindow, SinkTarget, StreamOp, TimeBound, TopNOp, UpdatingAggregateOp};
+use crate::op::{
+    DeduplicateOp, Emit, Give, JoinOp, Keep, Release, RowWindow, SinkTarget, StreamOp, TimeBound, TopNOp,
+    UpdatingAggregateOp,
+};
 use crate::retraction::Keeps;
 use crate::window::Length;
 
@@ -147,6 +150,10 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
                 until: "the watermark passes window_end".into(),
             },
         },
+        StreamOp::Deduplicate(op) => deduplicate(op),
+        StreamOp::TemporalSort(_) => {
+            windowed("rows that are ahead of the watermark", "the watermark passes them".into())
+        }
         StreamOp::Sink(sink) => match sink.target {
             SinkTarget::Collect => StateBound::Input { keeps: "every row".into() },
             _ => StateBound::None,
@@ -230,5 +237,19 @@ fn join(plan: &StreamPlan, node: &Node, op: &JoinOp) -> StateBound {
             StateBound::Unbounded { keeps: format!("every row of the {side} side"), remedy: remedy() }
         }
         None => StateBound::Unbounded { keeps, remedy: remedy() },
+    }
+}
+
+fn deduplicate(op: &DeduplicateOp) -> StateBound {
+    let keeps = match op.keep {
+        Keep::FirstArrived => "each key that has come",
+        Keep::LastArrived | Keep::FirstBy(_) => "one row of each key",
+    };
+    match op.emit {
+        Emit::AtEnd => StateBound::Input { keeps: keeps.into() },
+        _ => StateBound::Keys {
+            keeps: keeps.into(),
+            remedy: "make window_start and window_end part of the key to let keys go".into(),
+        },
     }
 }

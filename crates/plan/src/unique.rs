@@ -22,7 +22,14 @@ pub fn unique_key(plan: &StreamPlan, id: NodeId) -> Option<Vec<usize>> {
         StreamOp::TopN(op) if op.bound == RankFunction::RowNumber && op.last == Some(1) => {
             Some(op.partition_by.clone())
         }
-        StreamOp::TopN(_) | StreamOp::Over(_) => unique_key(plan, *node.inputs.first()?),
+        // A number comes once in a partition.
+        StreamOp::TopN(op) if op.ranks.contains(&RankFunction::RowNumber) => {
+            let columns = node.edge.schema.fields().len() - op.ranks.len();
+            let number = op.ranks.iter().position(|r| *r == RankFunction::RowNumber)?;
+            Some(op.partition_by.iter().copied().chain([columns + number]).collect())
+        }
+        StreamOp::Deduplicate(op) => Some(op.keys.clone()),
+        StreamOp::TopN(_) | StreamOp::Over(_) | StreamOp::TemporalSort(_) => unique_key(plan, *node.inputs.first()?),
         StreamOp::Filter(_)
         | StreamOp::Compact(_)
         | StreamOp::HoldBack(_)

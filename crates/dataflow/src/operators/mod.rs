@@ -3,6 +3,7 @@
 pub mod as_of_join;
 pub mod changing_sessions;
 pub mod compact;
+pub mod deduplicate;
 pub mod filter;
 pub mod hold_back;
 pub mod join;
@@ -16,6 +17,7 @@ pub mod session_aggregate;
 pub mod session_rows;
 pub mod sink;
 pub mod source;
+pub mod temporal_sort;
 pub mod top_n;
 pub mod union;
 pub mod unnest;
@@ -119,6 +121,14 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
         StreamOp::HoldBack(op) => {
             let (input, _) = one()?;
             Ok(hold_back::build(op, node, input, graph))
+        }
+        StreamOp::TemporalSort(keys) => {
+            let (input, schema) = one()?;
+            temporal_sort::build(keys, node, input, schema, graph)
+        }
+        StreamOp::Deduplicate(op) => {
+            let (input, input_schema) = one()?;
+            deduplicate::build(op, node, input, input_schema, graph)
         }
         StreamOp::Sink(_) => each(node, inputs, graph, move || sink::Sink::new(Arc::clone(&schema))),
     }

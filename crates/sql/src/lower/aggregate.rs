@@ -14,6 +14,7 @@ use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
 use tidemill_core::{Error, Result};
 use tidemill_plan::op::{AggregateCall, Emit, GroupBy};
 
+use super::distinct_on::first_values;
 use super::emission::Emission;
 use super::keys::Keys;
 use super::lowering::Lowering;
@@ -42,6 +43,9 @@ impl Lowering<'_> {
         let keys = Keys::of(aggregate)?;
         let Some(by) = window_keys(&keys, &input, schema) else {
             let input = self.attach(input)?;
+            if let Some(order_by) = first_values(aggregate) {
+                return self.first_of_each_group(aggregate, input, &order_by, emission);
+            }
             return self.updating_aggregate(aggregate, input, &keys, emission);
         };
         if let Emission::Changes { every } = emission {

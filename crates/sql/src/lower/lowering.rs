@@ -156,7 +156,7 @@ impl<'a> Lowering<'a> {
         self.order = order_of(&query.plan).map(|sort| LogicalPlan::Sort(sort.clone()));
         let lowered = match &self.order {
             Some(_) if self.bounded => self.at_end(&query.plan),
-            Some(sort) => Err(no_form(sort)),
+            Some(_) => self.sort_unbounded(&query.plan, query.emission),
             None => {
                 let relation = self.relation(&query.plan, query.emission);
                 relation.and_then(|r| self.held_back(r, query.emission))

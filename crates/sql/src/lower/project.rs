@@ -104,7 +104,7 @@ fn select(input: Relation, columns: impl Iterator<Item = usize>) -> Relation {
 }
 
 /// What the value of an expression means in time.
-fn origin(expr: &Expr, input: &Relation, schema: &DFSchema) -> Origin {
+pub(super) fn origin(expr: &Expr, input: &Relation, schema: &DFSchema) -> Origin {
     match expr {
         Expr::Alias(alias) => origin(&alias.expr, input, schema),
         Expr::Column(c) => input.slot(schema, c).map_or(Origin::Other, |s| s.origin.clone()),

@@ -5,10 +5,13 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::logical_expr::expr::WindowFunctionParams;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction};
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Operator, Projection, Window, WindowFunctionDefinition};
+use datafusion::logical_expr::{
+    Expr, Filter, LogicalPlan, Operator, Projection, Sort, SortExpr, Window, WindowFunctionDefinition,
+};
 use tidemill_plan::op::RankFunction;
 
 use super::emission::Emission;
@@ -160,6 +163,50 @@ impl<'a> Ranked<'a> {
             _ => false,
         })
     }
+}
+
+/// Whether `sort` puts a filter on ranks into the order of the ranks themselves, as `FETCH .. WITH TIES` does.
+pub(super) fn is_of_ranks(sort: &Sort) -> bool {
+    let mut plan = sort.input.as_ref();
+    let mut order: Vec<Expr> = sort.expr.iter().map(|s| s.expr.clone()).collect();
+    let filter = loop {
+        // What each column of `plan` is in the columns below it.
+        let below = |c: &Column| {
+            let i = plan.schema().maybe_index_of_column(c)?;
+            Some(match plan {
+                LogicalPlan::Projection(projection) => projection.expr[i].clone().unalias(),
+                LogicalPlan::SubqueryAlias(alias) => {
+                    Expr::Column(Column::from(alias.input.schema().qualified_field(i)))
+                }
+                _ => return None,
+            })
+        };
+        let next = match plan {
+            LogicalPlan::Projection(projection) => &projection.input,
+            LogicalPlan::SubqueryAlias(alias) => &alias.input,
+            LogicalPlan::Filter(filter) => break filter,
+            _ => return false,
+        };
+        for expr in &mut order {
+            let moved = expr.clone().transform(|e| match &e {
+                Expr::Column(c) => Ok(below(c).map_or_else(|| Transformed::no(e.clone()), Transformed::yes)),
+                _ => Ok(Transformed::no(e)),
+            });
+            let Ok(moved) = moved else { return false };
+            *expr = moved.data;
+        }
+        plan = next;
+    };
+    let Some(ranked) = Ranked::of(filter) else { return false };
+    let ranks = &ranked.params.order_by;
+    let same = |((expr, sort), rank): ((&Expr, &SortExpr), &SortExpr)| {
+        *expr == rank.expr && sort.asc == rank.asc && sort.nulls_first == rank.nulls_first
+    };
+    let direct = ranked.between.iter().all(|plan| matches!(plan, LogicalPlan::Projection(_)));
+    ranked.params.partition_by.is_empty()
+        && direct
+        && ranks.len() == sort.expr.len()
+        && order.iter().zip(&sort.expr).zip(ranks).all(same)
 }
 
 /// The ranks of a window node, if it has nothing else, all over the same partitions in the same order.

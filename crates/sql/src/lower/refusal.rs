@@ -49,7 +49,7 @@ pub(super) fn no_form(plan: &LogicalPlan) -> Refusal {
     let (what, hint) = match plan {
         LogicalPlan::Sort(_) => (
             "ORDER BY",
-            "A stream has no last row to sort up to. Add LIMIT to keep the first rows, leave ORDER BY out, or read tables that end.",
+            "A stream has no last row to sort up to. Order by the event time first, add LIMIT to keep the first rows, or leave ORDER BY out.",
         ),
         LogicalPlan::Limit(_) => ("LIMIT", "Leave LIMIT out and stop the query when you have seen enough."),
         LogicalPlan::TableScan(_) => ("LIMIT", "Leave LIMIT out and stop the query when you have seen enough."),

@@ -123,7 +123,7 @@ fn refused_changes(plan: &StreamPlan, node: NodeId, table: &str) -> Error {
                 ),
             }
         }
-        StreamOp::TopN(_) => (
+        StreamOp::TopN(_) | StreamOp::Deduplicate(_) => (
             over("LIMIT or a rank in a range (a row that comes later may take the place of another)"),
             "Partition by window_start and window_end, or read tables that end.".to_string(),
         ),

@@ -4,10 +4,13 @@
 //! limit means something only at the top of a query: there it is left to the end of a bounded input, and dropped elsewhere.
 
 use datafusion::logical_expr::{FetchType, Limit, LogicalPlan, Projection, SkipType, Sort, SortExpr};
-use tidemill_plan::op::RankFunction;
+use tidemill_core::ChangeMode;
+use tidemill_plan::op::{RankFunction, SortKey, StreamOp};
 
+use super::distinct_on::is_of_distinct_on;
 use super::emission::Emission;
 use super::lowering::Lowering;
+use super::ranked::is_of_ranks;
 use super::refusal::{Lower, no_form};
 use super::relation::Relation;
 use super::top_n::First;
@@ -23,6 +26,36 @@ impl Lowering<'_> {
             }
             None => Ok(input),
         }
+    }
+
+    /// The order at the top of a query that does not end: by event time, rows are put out in it as the watermark passes. One
+    /// that says which row of each group `DISTINCT ON` keeps, or which rows are the first, has done its work below.
+    pub(super) fn sort_unbounded(&mut self, plan: &LogicalPlan, emission: Emission) -> Lower<Relation> {
+        match plan {
+            LogicalPlan::Projection(projection) => {
+                let input = self.sort_unbounded(&projection.input, emission)?;
+                self.project(input, projection)
+            }
+            LogicalPlan::SubqueryAlias(alias) => self.sort_unbounded(&alias.input, emission),
+            LogicalPlan::Sort(sort) if is_of_distinct_on(sort) || is_of_ranks(sort) => {
+                self.relation(&sort.input, emission)
+            }
+            LogicalPlan::Sort(sort) => self.temporal_sort(sort, emission),
+            other => self.relation(other, emission),
+        }
+    }
+
+    fn temporal_sort(&mut self, sort: &Sort, emission: Emission) -> Lower<Relation> {
+        let refused = || no_form(&LogicalPlan::Sort(sort.clone()));
+        let input = self.relation(&sort.input, emission)?;
+        let input = self.attach(input)?;
+        let (input, keys) = self.keys_as_columns(input, sort.input.schema(), &limited(&sort.expr, 0, None))?;
+        let edge = self.plan.node(input.node).edge.clone();
+        let by_time = |key: &SortKey| edge.event_time == Some(key.column) && !key.descending;
+        if edge.changes != ChangeMode::Append || !keys.order_by.first().is_some_and(by_time) {
+            return Err(refused());
+        }
+        Ok(input.clone().on(self.plan.add(StreamOp::TemporalSort(keys.order_by), vec![input.node], edge)))
     }
 
     /// A limit, in the order of what is below it. Without an order: the first rows by all of their columns, so that they

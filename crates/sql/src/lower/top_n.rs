@@ -6,16 +6,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Expr, ExprSchemable, SortExpr};
+use datafusion::physical_expr::expressions::lit as literal;
 use tidemill_core::ChangeMode;
 use tidemill_plan::Edge;
-use tidemill_plan::op::{Emit, Expire, RankFunction, SortKey, StreamOp, TopNOp};
+use tidemill_plan::op::{DeduplicateOp, Emit, Expire, Keep, RankFunction, SortKey, StreamOp, TopNOp};
 
 use super::emission::Emission;
 use super::express::column;
 use super::lowering::Lowering;
+use super::project::origin;
 use super::refusal::Lower;
 use super::relation::{Bound, Origin, Relation, Slot, WindowRef, bare_column};
 
@@ -32,9 +34,9 @@ pub(super) struct First<'a> {
 }
 
 /// Where the partition's and the order's columns are.
-struct Keys {
-    partition_by: Vec<usize>,
-    order_by: Vec<SortKey>,
+pub(super) struct SortColumns {
+    pub(super) partition_by: Vec<usize>,
+    pub(super) order_by: Vec<SortKey>,
 }
 
 impl Lowering<'_> {
@@ -51,6 +53,12 @@ impl Lowering<'_> {
         let edge = self.plan.node(input.node).edge.clone();
         let append = edge.changes == ChangeMode::Append;
         let window = window_of(&input, &keys.partition_by);
+        if window.is_none()
+            && append
+            && let Some(keep) = one_a_key(&input, schema, &edge, &first, &keys)
+        {
+            return self.one_row_a_key(input, &first, keys.partition_by, keep, emission);
+        }
         let asked = match emission {
             Emission::Changes { every } => Some(Emit::Changes { every }),
             _ => None,
@@ -107,9 +115,59 @@ impl Lowering<'_> {
         Ok(Relation { node, slots, hidden, window: None })
     }
 
+    /// The first row of each key, over insertions. Its numbers, where they are wanted, are all 1.
+    fn one_row_a_key(
+        &mut self,
+        input: Relation,
+        first: &First<'_>,
+        keys: Vec<usize>,
+        keep: Keep,
+        emission: Emission,
+    ) -> Lower<Relation> {
+        let edge = self.plan.node(input.node).edge.clone();
+        let columns = edge.schema.fields().len();
+        let emit = match emission {
+            Emission::Changes { every } => Emit::Changes { every },
+            _ if edge.bounded => Emit::AtEnd,
+            _ => Emit::Changes { every: 0 },
+        };
+        // The first that came stays the first: it is put out at once, with its time. Any other comes late or goes again.
+        let for_good = keep == Keep::FirstArrived;
+        let out = Edge {
+            changes: match emit {
+                Emit::Changes { .. } if !for_good => ChangeMode::Retract,
+                _ => ChangeMode::Append,
+            },
+            event_time: edge.event_time.filter(|_| for_good),
+            ..edge
+        };
+        let op = DeduplicateOp { keys, keep, emit };
+        let mut node = self.plan.add(StreamOp::Deduplicate(op), vec![input.node], out.clone());
+        if !first.ranks.is_empty() {
+            let mut exprs: Vec<_> = (0..columns).map(|c| column(&out, c)).collect();
+            exprs.extend(first.ranks.iter().map(|_| literal(1_u64)));
+            let fields = out.schema.fields().iter().chain(first.ranks.iter().map(|(_, field)| field));
+            let schema = Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()));
+            node = self.plan.add(StreamOp::Project(exprs), vec![node], Edge { schema, ..out });
+        }
+        let moved = |s: &Slot| match for_good {
+            true => s.clone(),
+            false => Slot { origin: Origin::Other, ..s.clone() },
+        };
+        let mut slots: Vec<Slot> = input.slots.iter().map(moved).collect();
+        slots.extend((0..first.ranks.len()).map(|i| Slot::at(columns + i, Origin::Other)));
+        let hidden = if for_good { input.hidden } else { vec![] };
+        Ok(Relation { node, slots, hidden, window: None })
+    }
+
     /// The relation with a column for each expression of the partition and the order, and without columns that nothing
     /// reads, since all that goes in is kept.
-    fn keys_as_columns(&mut self, input: Relation, schema: &DFSchema, first: &First<'_>) -> Lower<(Relation, Keys)> {
+    pub(super) fn keys_as_columns(
+        &mut self,
+        input: Relation,
+        schema: &DFSchema,
+        first: &First<'_>,
+    ) -> Lower<(Relation, SortColumns)> {
         let constant = |e: &Expr| matches!(e, Expr::Literal(..));
         let partition: Vec<&Expr> = first.partition_by.iter().filter(|e| !constant(e)).collect();
         let order: Vec<&SortExpr> = first.order_by.iter().filter(|s| !constant(&s.expr)).collect();
@@ -140,13 +198,11 @@ impl Lowering<'_> {
             };
             places.insert(e, at);
         }
-        let keys = Keys {
-            partition_by: partition.iter().map(|e| places[*e]).collect(),
-            order_by: order
-                .iter()
-                .map(|s| SortKey { column: places[&s.expr], descending: !s.asc, nulls_first: s.nulls_first })
-                .collect(),
-        };
+        let partition_by: Vec<usize> = partition.iter().map(|e| places[*e]).collect();
+        let key = |s: &&SortExpr| SortKey { column: places[&s.expr], descending: !s.asc, nulls_first: s.nulls_first };
+        // Rows of a partition are equal in its columns.
+        let order_by = order.iter().map(key).filter(|k| !partition_by.contains(&k.column)).collect();
+        let keys = SortColumns { partition_by, order_by };
         if kept.len() == edge.schema.fields().len() && exprs.len() == kept.len() {
             return Ok((input, keys));
         }
@@ -161,6 +217,26 @@ impl Lowering<'_> {
         let node = self.plan.add(StreamOp::Project(exprs), vec![input.node], out);
         Ok((Relation { node, slots, hidden, window: None }, keys))
     }
+}
+
+/// Which row of each key is wanted, if that is one of them and easily found.
+fn one_a_key(input: &Relation, schema: &DFSchema, edge: &Edge, first: &First<'_>, keys: &SortColumns) -> Option<Keep> {
+    let one = first.bound == RankFunction::RowNumber && first.range == (1, Some(1));
+    if !one || keys.partition_by.is_empty() || keys.order_by.is_empty() {
+        return None;
+    }
+    if let [by] = first.order_by
+        && origin(&by.expr, input, schema) == Origin::ProcessingTime
+    {
+        return Some(if by.asc { Keep::FirstArrived } else { Keep::LastArrived });
+    }
+    // What a value takes as a key to sort by: a byte for NULL, and itself.
+    let width = |key: &SortKey| match edge.schema.field(key.column).data_type() {
+        DataType::Boolean => Some(2),
+        other => other.primitive_width().map(|width| width + 1),
+    };
+    let width: Option<usize> = keys.order_by.iter().map(width).sum();
+    width.filter(|w| *w <= 16).map(|_| Keep::FirstBy(keys.order_by.clone()))
 }
 
 /// The window whose bounds decide the partition, where the watermark speaks of it, and the column of its end.

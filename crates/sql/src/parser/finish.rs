@@ -6,14 +6,15 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor,
-    TableVersion, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, TableVersion,
+    TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span as TokenSpan};
 use tidemill_core::{Error, Result, Span};
 
 use super::dialect::Dialect;
+use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::write_out;
 use super::source::place;
@@ -87,15 +88,10 @@ impl VisitorMut for Finish<'_> {
         refuse_if(query.with.as_ref().is_some_and(|w| w.recursive), span, "WITH RECURSIVE")?;
         refuse_if(!query.locks.is_empty(), span, "FOR UPDATE")?;
         refuse_if(query.for_clause.is_some(), span, "FOR XML or JSON")?;
-        if let Some(fetch) = query.fetch.take() {
-            refuse_if(fetch.with_ties || fetch.percent, span, "FETCH .. WITH TIES or PERCENT")?;
-            let rows = fetch.quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".into(), false).with_span(span)));
-            let offset = match query.limit_clause.take() {
-                None => None,
-                Some(LimitClause::LimitOffset { limit: None, offset, .. }) => offset,
-                Some(_) => return refuse(span, "LIMIT beside FETCH"),
-            };
-            query.limit_clause = Some(LimitClause::LimitOffset { limit: Some(rows), offset, limit_by: vec![] });
+        if let Some(fetch) = query.fetch.take()
+            && let Err(e) = rewrite_fetch(query, fetch)
+        {
+            return ControlFlow::Break(e.at(place(span)));
         }
         ControlFlow::Continue(())
     }

@@ -9,6 +9,7 @@
 pub mod complete;
 pub mod create_table;
 pub mod dialect;
+mod fetch;
 pub mod finish;
 pub mod forms;
 mod headings;

@@ -9,7 +9,7 @@ use tidemill_core::Result;
 use tidemill_plan::op::SortKey;
 
 /// Between columns and bytes.
-pub(super) struct Encoder {
+pub(crate) struct Encoder {
     order_by: Vec<SortKey>,
     /// `None` where the order, or the row, has no columns: its bytes are empty.
     order: Option<RowConverter>,
@@ -17,10 +17,10 @@ pub(super) struct Encoder {
 }
 
 /// The bytes of some rows; one part of each.
-pub(super) struct Encoded(Option<Rows>);
+pub(crate) struct Encoded(Option<Rows>);
 
 impl Encoded {
-    pub(super) fn get(&self, row: usize) -> &[u8] {
+    pub(crate) fn get(&self, row: usize) -> &[u8] {
         match &self.0 {
             Some(rows) => rows.row(row).data(),
             None => &[],
@@ -29,7 +29,7 @@ impl Encoded {
 }
 
 impl Encoder {
-    pub(super) fn new(schema: &SchemaRef, order_by: &[SortKey]) -> Result<Self> {
+    pub(crate) fn new(schema: &SchemaRef, order_by: &[SortKey]) -> Result<Self> {
         let field = |t: &DataType| SortField::new(t.clone());
         let order = order_by.iter().map(|key| {
             let options = SortOptions { descending: key.descending, nulls_first: key.nulls_first };
@@ -49,20 +49,20 @@ impl Encoder {
     }
 
     /// The place of each row in the order.
-    pub(super) fn order(&self, batch: &RecordBatch) -> Result<Encoded> {
+    pub(crate) fn order(&self, batch: &RecordBatch) -> Result<Encoded> {
         let Some(order) = &self.order else { return Ok(Encoded(None)) };
         let columns: Vec<ArrayRef> = self.order_by.iter().map(|k| batch.column(k.column).clone()).collect();
         Ok(Encoded(Some(order.convert_columns(&columns)?)))
     }
 
     /// Each row.
-    pub(super) fn rows(&self, batch: &RecordBatch) -> Result<Encoded> {
+    pub(crate) fn rows(&self, batch: &RecordBatch) -> Result<Encoded> {
         let Some((rows, _)) = &self.rows else { return Ok(Encoded(None)) };
         Ok(Encoded(Some(rows.convert_columns(batch.columns())?)))
     }
 
     /// The columns of rows, from the bytes of [`rows`](Self::rows).
-    pub(super) fn decode<'a>(&self, rows: impl Iterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
+    pub(crate) fn decode<'a>(&self, rows: impl Iterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
         let Some((converter, parser)) = &self.rows else { return Ok(vec![]) };
         Ok(converter.convert_rows(rows.map(|bytes| parser.parse(bytes)))?)
     }

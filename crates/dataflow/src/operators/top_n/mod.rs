@@ -12,11 +12,11 @@
 //! Not for a general `OVER`, which puts out every row.
 
 pub mod closing;
-mod encode;
+pub(super) mod encode;
 mod operator;
-mod output;
+pub(super) mod output;
 mod partition;
-mod pending;
+pub(super) mod pending;
 pub mod ranking;
 #[cfg(test)]
 mod tests;

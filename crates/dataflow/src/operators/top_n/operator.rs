@@ -166,7 +166,10 @@ impl TopN {
         let Some(first) = changes.first() else { return };
         let (partition, output, when) = (&mut self.partitions[first.partition as usize], &mut self.output, self.when);
         let looked_at = Cell::new(0);
-        let walked = {
+        let walked = if !self.append && matches!(when, When::AtEnd | When::OnClose) {
+            // Every row is kept, and nobody asks yet which are the first.
+            Walked { cut: None, full: None }
+        } else {
             let held = partition.rows().inspect(|_| looked_at.set(looked_at.get() + 1));
             self.ranking.walk(held, pending.ranked(changes), false, |row, numbers, weight| match when {
                 When::Changes { .. } => output.push(row, numbers, weight),

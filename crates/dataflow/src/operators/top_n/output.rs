@@ -16,7 +16,7 @@ use crate::expression::conform;
 const BATCH: usize = 8_192;
 
 /// Rows that are to be put out.
-pub(super) struct Output {
+pub(crate) struct Output {
     schema: SchemaRef,
     /// The place in [`Numbers`] of each rank column.
     ranks: Vec<usize>,
@@ -30,7 +30,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(schema: SchemaRef, ranks: &[RankFunction], append: bool) -> Self {
+    pub(crate) fn new(schema: SchemaRef, ranks: &[RankFunction], append: bool) -> Self {
         let place = |r: &RankFunction| match r {
             RankFunction::RowNumber => 0,
             RankFunction::Rank => 1,
@@ -47,7 +47,7 @@ impl Output {
         }
     }
 
-    pub(super) fn push(&mut self, row: &[u8], numbers: Numbers, weight: i64) {
+    pub(crate) fn push(&mut self, row: &[u8], numbers: Numbers, weight: i64) {
         let (times, weight) = if self.append { (weight.max(0), 1) } else { (1, weight) };
         for _ in 0..times {
             self.bytes.extend_from_slice(row);
@@ -60,12 +60,12 @@ impl Output {
     }
 
     /// Puts out what there is, if it is enough for a batch.
-    pub(super) fn flush_full(&mut self, encoder: &Encoder, cx: &mut Cx) -> Result<()> {
+    pub(crate) fn flush_full(&mut self, encoder: &Encoder, cx: &mut Cx) -> Result<()> {
         if self.weights.len() >= BATCH { self.flush(encoder, cx) } else { Ok(()) }
     }
 
     /// Puts out what there is.
-    pub(super) fn flush(&mut self, encoder: &Encoder, cx: &mut Cx) -> Result<()> {
+    pub(crate) fn flush(&mut self, encoder: &Encoder, cx: &mut Cx) -> Result<()> {
         for from in (0..self.weights.len()).step_by(BATCH) {
             let to = (from + BATCH).min(self.weights.len());
             let row = |i: usize| {

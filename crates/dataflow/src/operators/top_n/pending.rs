@@ -22,7 +22,7 @@ pub(super) struct Pending {
 }
 
 /// The first bytes as a number that compares as they do, as far as they go.
-pub(super) fn head(bytes: &[u8]) -> u128 {
+pub(crate) fn head(bytes: &[u8]) -> u128 {
     let mut first = [0; 16];
     let len = bytes.len().min(16);
     first[..len].copy_from_slice(&bytes[..len]);

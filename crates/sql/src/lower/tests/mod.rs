@@ -5,6 +5,7 @@ mod batch_parts;
 mod changes;
 mod emissions;
 mod fields;
+mod first_rows;
 pub(crate) mod fixture;
 mod groupings;
 mod over;

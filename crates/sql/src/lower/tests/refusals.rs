@@ -19,7 +19,7 @@ fn constructs_without_an_incremental_form() {
         bid().sort(vec![col("price").sort(true, true)]).unwrap(),
         expect![[r#"
             ORDER BY over the unbounded table 'bid' is not supported yet
-            hint: A stream has no last row to sort up to. Add LIMIT to keep the first rows, leave ORDER BY out, or read tables that end."#]],
+            hint: A stream has no last row to sort up to. Order by the event time first, add LIMIT to keep the first rows, or leave ORDER BY out."#]],
     );
     check(
         bid().limit(0, Some(3)).unwrap(),
