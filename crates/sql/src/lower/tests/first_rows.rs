@@ -63,7 +63,7 @@ fn one_row_a_key() {
                     #9 Project k, v, proctime() AS p  [append, unbounded]
                       Source plain columns=[k, v]  [append, unbounded]
             Sink result  [retract, unbounded]
-              Compact net changes  [retract, unbounded]
+              Compact net changes by k  [retract, unbounded]
                 Project k, v  [retract, unbounded]
                   Deduplicate key=[k] keep=the last that came emit=changes  [retract, unbounded]
                     #9 Project (see above)
