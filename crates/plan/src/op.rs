@@ -8,13 +8,14 @@ use datafusion_common::JoinType;
 use datafusion_expr::LogicalPlan;
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
-use tidemill_core::Micros;
 use tidemill_core::sink::Sink;
 use tidemill_core::source::Source;
+use tidemill_core::{ChangeMode, Micros};
 
 pub use crate::as_of::{AsOfForm, AsOfJoinOp, AsOfMatch};
 use crate::graph::NodeId;
 pub use crate::over::{OverForm, OverFunction, OverOp};
+use crate::retraction::{Keeps, Retraction};
 use crate::window::Window;
 
 /// An expression over an operator's input columns.
@@ -324,6 +325,20 @@ pub struct UpdatingAggregateOp {
     pub emit: Emit,
     /// For windows: which key is `window_end`, when a group is let go, and what a late row is.
     pub expire: Option<Expire>,
+}
+
+impl UpdatingAggregateOp {
+    /// Whether its aggregates follow rows with weights, one by one: over an input with these changes. Else each epoch is
+    /// aggregated by itself and merged into what is kept, which is cheaper where that is a few numbers. Not so for
+    /// distinct values: merging them would go over all of a group's values with every epoch.
+    pub fn follows_rows(&self, changes: &ChangeMode) -> bool {
+        let at_end = self.emit == Emit::AtEnd || self.emit == Emit::OnClose && self.expire.is_none();
+        let kept = || self.aggregates.iter().map(|call| (Retraction::of(&call.function), Keeps::of(&call.function)));
+        *changes != ChangeMode::Append
+            || (!at_end
+                && kept().any(|(retraction, _)| retraction.is_some_and(|r| r.distinct))
+                && kept().all(|(_, keeps)| keeps != Keeps::Rows))
+    }
 }
 
 /// When a group of an updating aggregate over windows is over.

@@ -198,9 +198,9 @@ fn top_n(
     }
 }
 
-/// What is kept beside the aggregates where rows of the input may be taken back.
+/// What is kept beside the aggregates where they follow rows.
 fn beside(op: &UpdatingAggregateOp, input: Option<&Edge>) -> String {
-    if input.is_none_or(|e| e.changes == ChangeMode::Append) {
+    if input.is_none_or(|e| !op.follows_rows(&e.changes)) {
         return String::new();
     }
     let of = |what: Keeps| {

@@ -2,7 +2,7 @@
 //!
 //! Two steps. Where rows are never taken back, the rows of an epoch are aggregated on each worker into partial states; these
 //! meet by key, and are merged into what is kept. A result that is wanted only at the end of the input is not kept up to
-//! date: [`tables`] alone, one or two of them, hold one table until then. Where rows may be taken back, they go to the worker
+//! date: [`tables`] alone, one or two of them, hold one table until then. Where rows may be taken back, or values count once, they go to the worker
 //! of their group as they are, and their aggregates follow: see [`retraction`](crate::retraction).
 //!
 //! Read in this order: [`expiry`] (when a group is over), [`tables`] or [`laid_out`] (the first step), [`changes`] (from old
@@ -56,7 +56,7 @@ pub fn build(
         Emit::OnClose | Emit::AtEnd => When::AtEnd,
     };
     let output = node.edge.schema.clone();
-    if *changes != ChangeMode::Append {
+    if op.follows_rows(changes) {
         let layout = RowLayout::try_new(&kernel, input_schema)?;
         let first = {
             let (kernel, layout, expiry) = (kernel.clone(), layout.clone(), expiry.clone());
