@@ -5,13 +5,14 @@
 //! - [`event_time`]: rows are ordered by event time, and come out in that order as the watermark moves on.
 //!
 //! Read in this order: [`functions`] (what is computed), [`order`] (the order of rows), then [`partitions`] and
-//! [`updating`]; [`waiting`] and [`complete`]; [`running`] and [`event_time`].
+//! [`updating`]; [`waiting`] and [`complete`]; [`habit`], [`running`] and [`event_time`].
 //!
 //! The values are those of DataFusion's window expressions; which form is right was decided by the plan.
 
 pub mod complete;
 pub mod event_time;
 pub mod functions;
+pub mod habit;
 pub mod order;
 pub mod partitions;
 pub mod running;

@@ -6,20 +6,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array, new_empty_array};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{concat, interleave, take_arrays, take_record_batch};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion_common::ScalarValue;
 use datafusion_expr::window_state::PartitionBatchState;
-use datafusion_expr::{WindowFrameBound, WindowFunctionDefinition};
-use datafusion_physical_expr::expressions::{Column, Literal};
 use datafusion_physical_expr::window::{
-    PartitionBatches, PartitionKey, PartitionWindowAggStates, WindowEvalContext, WindowExpr, WindowState,
+    PartitionBatches, PartitionKey, PartitionWindowAggStates, WindowEvalContext, WindowState,
 };
 use tidemill_core::{Error, Micros, Result, Watermark};
-use tidemill_plan::op::{OverFunction, OverOp};
+use tidemill_plan::op::OverOp;
 
 use super::functions::Functions;
+use super::habit::Habit;
 use crate::expression::data_error;
 use crate::operators::keyed_states::{Deadlines, KeyDictionary, LatestRows, RowRef, Segments};
 
@@ -59,17 +58,6 @@ struct Partition {
     watched: bool,
 }
 
-/// What is to be known of a function beyond its expression.
-#[derive(Debug, Clone)]
-struct Habit {
-    /// No result, with the type of its results.
-    none: ArrayRef,
-    /// It needs so many of its last results to see that its value is final.
-    tail: usize,
-    /// It looks back, however far, for the last row with a value in this work column, and needs no row before that.
-    last_value: Option<usize>,
-}
-
 /// Rows of one partition without a pause: part of what an epoch computes.
 struct Run {
     partition: usize,
@@ -91,10 +79,7 @@ impl Running {
     /// Of `op`, whose functions are `functions`, over rows of `input`.
     pub fn try_new(op: &OverOp, functions: Functions, input: &SchemaRef, reach: Option<Micros>) -> Result<Self> {
         let names = Arc::new(input.project(&op.partition_by)?);
-        let habits = op.functions.iter().zip(functions.exprs()).map(|(f, e)| {
-            let none = new_empty_array(e.field().map_err(data_error)?.data_type());
-            Ok(Habit { none, tail: tail(f), last_value: last_value_column(f, e.as_ref()) })
-        });
+        let habits = op.functions.iter().zip(functions.exprs()).map(|(f, e)| Habit::of(f, e.as_ref()));
         Ok(Self {
             habits: habits.collect::<Result<_>>()?,
             states: functions.exprs().iter().map(|_| PartitionWindowAggStates::default()).collect(),
@@ -170,6 +155,8 @@ impl Running {
                     Some(state) => state,
                     None => {
                         match partition.state {
+                            // What has a run in this epoch is still to be computed; then it goes, too.
+                            Some(_) if going => {}
                             Some(state) => self.states.iter_mut().for_each(|s| drop(s.swap_remove(&key(state)))),
                             None => self.live += 1,
                         }
@@ -246,7 +233,7 @@ impl Running {
                     state.out_col = values.slice(values.len() - tail, tail);
                 }
                 run.unreachable = run.unreachable.min(match habit.last_value {
-                    Some(column) => last_valid(batch.record_batch.column(column)),
+                    Some(column) => Habit::last_valid(batch.record_batch.column(column)),
                     None => state.window_frame_range.start,
                 });
             }
@@ -372,33 +359,4 @@ fn key(state: u64) -> PartitionKey {
 
 fn state_of(states: &mut PartitionWindowAggStates, state: u64) -> Result<&mut WindowState> {
     states.get_mut(&key(state)).ok_or_else(|| Error::internal("a partition without the state of its function"))
-}
-
-/// The last row with a value; where there is none, no row is needed.
-fn last_valid(column: &ArrayRef) -> usize {
-    (0..column.len()).rev().find(|i| column.is_valid(*i)).unwrap_or(column.len())
-}
-
-/// How many of its last results a function needs to see that its value is final.
-fn tail(function: &OverFunction) -> usize {
-    let WindowFunctionDefinition::WindowUDF(udf) = &function.function else { return 0 };
-    if udf.name() != "nth_value" {
-        return 0;
-    }
-    let n = function.args.get(1).and_then(|a| a.downcast_ref::<Literal>());
-    match n.map(|n| n.value().cast_to(&DataType::Int64)) {
-        Some(Ok(ScalarValue::Int64(Some(n)))) => usize::try_from(n).map_or(0, |n| n + 1),
-        _ => 0,
-    }
-}
-
-/// See [`Habit::last_value`]: `LAST_VALUE(x) IGNORE NULLS` over all rows up to the current one.
-fn last_value_column(function: &OverFunction, expr: &dyn WindowExpr) -> Option<usize> {
-    let WindowFunctionDefinition::WindowUDF(udf) = &function.function else { return None };
-    let frame = &function.frame;
-    let all_before = frame.start_bound.is_unbounded() && frame.end_bound == WindowFrameBound::CurrentRow;
-    if udf.name() != "last_value" || !function.ignore_nulls || !all_before {
-        return None;
-    }
-    expr.expressions().first().and_then(|arg| Some(arg.downcast_ref::<Column>()?.index()))
 }
