@@ -43,18 +43,11 @@ async fn lists_of_the_row() {
         "SELECT id, w FROM t LEFT JOIN UNNEST(CASE WHEN id > 3 THEN string_to_array(words, ',') END) AS u(w) ON TRUE",
     )
     .await;
-    check("SELECT id, n FROM t CROSS JOIN LATERAL UNNEST(make_array(id, k, id + 1)) AS u(n)").await;
-    check("SELECT id, unnest(make_array(id, k)) AS n FROM t").await;
-    check("SELECT w, COUNT(*) AS n FROM t CROSS JOIN UNNEST(string_to_array(words, ',')) AS u(w) GROUP BY w").await;
 }
 
 #[tokio::test]
 async fn rows_that_are_known_already() {
     check("SELECT a, b FROM (VALUES (1, 'x'), (2, 'y'), (2, NULL)) AS v(a, b)").await;
-    check("SELECT value FROM generate_series(1, 5)").await;
-    check("SELECT value * 2 AS n FROM range(0, 10, 3) AS r").await;
-    check("SELECT id FROM t UNION ALL SELECT value FROM generate_series(100, 103)").await;
-    check("SELECT SUM(value) AS s FROM generate_series(1, 5)").await;
 }
 
 #[tokio::test]
