@@ -40,7 +40,7 @@ fn in_the_order_of_event_time() {
         expect![[r#"
             Sink result  [append, unbounded]
               Project auction, count(Int64(1)) PARTITION BY [bid.auction] ORDER BY [bid.at ASC NULLS FIRST] RANGE BETWEEN 0 months 0 days 3600000000000 nanoseconds PRECEDING AND CURRENT ROW@2 AS count(*) PARTITION BY [bid.auction] ORDER BY [bid.at ASC NULLS FIRST] RANGE BETWEEN 0 months 0 days 3600000000000 nanoseconds PRECEDING AND CURRENT ROW  [append, unbounded]
-                Over emit=in the order of at partition=[auction] order=[at@1 ASC] functions=[count(1) RANGE IntervalMonthDayNano { months: 0, days: 0, nanoseconds: 3600000000000 } PRECEDING TO CURRENT ROW]  [append, event time at, unbounded]
+                Over emit=in the order of at partition=[auction] order=[at@1 ASC] functions=[count(1) RANGE 1 hours PRECEDING TO CURRENT ROW]  [append, event time at, unbounded]
                   Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
             ---
             Sink: keeps nothing
@@ -132,17 +132,20 @@ fn with_each_change() {
         "SELECT auction, RANK() OVER (ORDER BY price DESC), LEAD(price) OVER (ORDER BY at) FROM bid",
         expect![[r#"
             Sink result  [retract, unbounded]
-              Project auction, rank() ORDER BY [bid.price DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW, lead(bid.price) ORDER BY [bid.at ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW  [retract, unbounded]
-                Over emit=changes order=[at@2 ASC] functions=[lead(price@1)]  [retract, unbounded]
-                  Over emit=changes order=[price@1 DESC NULLS LAST] functions=[rank()]  [retract, unbounded]
-                    Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
+              Compact net changes  [retract, unbounded]
+                Project auction, rank() ORDER BY [bid.price DESC NULLS LAST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW, lead(bid.price) ORDER BY [bid.at ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW  [retract, unbounded]
+                  Over emit=changes order=[at@2 ASC] functions=[lead(price@1)]  [retract, unbounded]
+                    Over emit=changes order=[price@1 DESC NULLS LAST] functions=[rank()]  [retract, unbounded]
+                      Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
             ---
             Sink: keeps nothing
-              Project: keeps nothing
-                Over: keeps every row with its values: UNBOUNDED (ORDER BY the event time with a frame that ends at CURRENT ROW, or PARTITION BY window_start, window_end)
-                  Over: keeps every row with its values: UNBOUNDED (ORDER BY the event time with a frame that ends at CURRENT ROW, or PARTITION BY window_start, window_end)
-                    Source: keeps nothing
+              Compact: keeps nothing
+                Project: keeps nothing
+                  Over: keeps every row with its values, for ever (bound the state of what it reads)
+                    Over: keeps every row with its values: UNBOUNDED (ORDER BY the event time with a frame that ends at CURRENT ROW, or PARTITION BY window_start, window_end)
+                      Source: keeps nothing
             warning: Over over 'bid' keeps every row with its values, and never lets go of it: ORDER BY the event time with a frame that ends at CURRENT ROW, or PARTITION BY window_start, window_end.
+            warning: Over over 'bid' keeps every row with its values, and never lets go of it: bound the state of what it reads.
         "#]],
     );
     check(
@@ -157,12 +160,12 @@ fn with_each_change() {
             ---
             Sink: keeps nothing
               Project: keeps nothing
-                Over: keeps every row with its values: UNBOUNDED (ORDER BY the event time with a frame that ends at CURRENT ROW, or PARTITION BY window_start, window_end)
+                Over: keeps every row with its values, for ever (bound the state of what it reads)
                   UpdatingAggregate: keeps one row of aggregates for each group, for ever (group by a window to let groups go)
                     Project: keeps nothing
                       Source: keeps nothing
             warning: GROUP BY over 'bid' keeps one row of aggregates for each group, and never lets go of it: group by a window to let groups go.
-            warning: Over over 'bid' keeps every row with its values, and never lets go of it: ORDER BY the event time with a frame that ends at CURRENT ROW, or PARTITION BY window_start, window_end.
+            warning: Over over 'bid' keeps every row with its values, and never lets go of it: bound the state of what it reads.
         "#]],
     );
     check(
