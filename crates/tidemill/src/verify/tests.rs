@@ -49,8 +49,9 @@ async fn a_broken_engine_is_found_and_its_input_is_made_small() {
     let text = error.to_string();
     assert!(text.contains("only in batch:  7"), "{text}");
     assert!(!text.contains("only in stream"), "{text}");
-    // One row of fifty is left.
-    assert!(text.contains("| 7 |") && !text.contains("| 8 |") && !text.contains("| 4 |"), "{text}");
+    // Of fifty rows those are left that it takes to have more than one epoch in this cut.
+    let left = text.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| v")).count();
+    assert!(text.contains("| 7 |") && left <= 5, "{text}");
 }
 
 #[tokio::test]
