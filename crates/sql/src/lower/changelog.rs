@@ -86,7 +86,8 @@ pub(super) fn needed(
     needed.extend(0..physical);
     // Where a record stood is not a part of the row: what takes it back stands somewhere else.
     let all = scan.source.schema();
-    for column in wanted.filter(|c| *c >= physical && *c < all.fields().len() && !needed.contains(c)) {
+    let mut metadata = wanted.filter(|c| *c >= physical && *c < all.fields().len() && !needed.contains(c));
+    if let Some(column) = metadata.next() {
         return Err(Error::statement(format!(
             "metadata column '{}' of table '{}' cannot be read: without a PRIMARY KEY the changes of the table are told apart by \
              their fields alone",
