@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use tempfile::TempDir;
 use tidemill::simulate::{Cut, CutRows, Random, simulate};
 use tidemill::tables::memory::MemoryTable;
-use tidemill::{ChangeMode, Delta, Output, Session, batch, consolidate};
+use tidemill::{ChangeMode, Delta, EventTime, Output, Session, batch, consolidate};
 use tidemill_tests::law::rows_as_text;
 
 const RECORDS: &str = r#"{"before":null,"after":{"id":1,"shop":"a","price":10},"op":"c"}
@@ -233,6 +233,36 @@ async fn a_sink_with_a_key_is_handed_one_row_for_each_key_and_epoch() {
                 *kept = one.max(*kept);
             }
             assert_eq!(held, expected, "seed {seed}, by {key}");
+        }
+    }
+}
+
+/// Times of rows that come and go: a retraction goes to the window of its own row's time.
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_over_upserts_are_the_batch_answer_where_nothing_is_late() {
+    let query = "SELECT window_start, window_end, COUNT(*) AS n, SUM(v) AS s
+                 FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end";
+    for seed in 0..12 {
+        let mut random = Random(seed);
+        let rows = 1 + random.below(20) as usize;
+        let ids: Int64Array = (0..rows).map(|_| Some(random.below(4) as i64)).collect();
+        let values: Int64Array = (0..rows).map(|_| Some(random.below(9) as i64)).collect();
+        let weights: Int64Array = (0..rows).map(|_| Some(if random.below(4) == 0 { -1 } else { 1 })).collect();
+        let times: TimestampMicrosecondArray = (0..rows).map(|_| Some(random.below(40) as i64 * 1_000_000)).collect();
+        let columns = [("id", Arc::new(ids) as ArrayRef), ("v", Arc::new(values)), ("ts", Arc::new(times))];
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(n, a)| (n, a, true))).unwrap();
+        let session = Session::new();
+        let time = EventTime::new("ts", std::time::Duration::from_secs(3_600));
+        let schema = batch.schema();
+        let deltas = vec![Delta::weighted(batch, weights)];
+        session.register_changes("t", schema, deltas, ChangeMode::Upsert(vec![0]), Some(time)).unwrap();
+        let expected = rows_as_text(&batch::answer(&session, query).await.unwrap());
+        let pipeline = session.prepare(query).await.unwrap().pipeline.unwrap();
+        let result = pipeline.results()[0].schema.clone();
+        for (workers, rows) in [(1, CutRows::Exactly(1)), (2, CutRows::UpTo(5))] {
+            let simulated = simulate(&pipeline, Cut { seed, workers, rows, start: 0 }).await.unwrap();
+            let got = rows_as_text(&consolidate(&result, &simulated.results[0]).unwrap());
+            assert_eq!(got, expected, "seed {seed}, {workers} workers, {rows:?}");
         }
     }
 }
