@@ -8,6 +8,7 @@ mod fields;
 mod first_rows;
 pub(crate) mod fixture;
 mod groupings;
+mod joins;
 mod over;
 mod refusals;
 mod retractions;
