@@ -10,6 +10,7 @@ mod groups;
 mod house;
 mod joins;
 mod law;
+mod lookup_joins;
 mod nexmark;
 mod over;
 mod relations;

@@ -14,6 +14,7 @@
 pub mod delta;
 pub mod error;
 pub mod format;
+pub mod lookup;
 pub mod option;
 pub mod sink;
 pub mod source;

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::delta::ChangeMode;
 use crate::error::{Error, Result};
+use crate::lookup::{Lookup, LookupRequest};
 use crate::option::OptionSpec;
 use crate::sink::Sink;
 use crate::table::TableSpec;
@@ -141,6 +142,17 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// then decodes the others no more. `None` where it reads rows as a whole.
     fn narrowed(&self, _schema: SchemaRef) -> Option<Arc<dyn Source>> {
         None
+    }
+
+    /// The table as something that answers by key, if it can; see [`Lookup`]. Checks the request.
+    fn lookup(&self, _request: &LookupRequest) -> Result<Option<Arc<dyn Lookup>>> {
+        Ok(None)
+    }
+
+    /// Something that changes whenever the rows of a table that ends do: names, sizes and times of files. `None` where nobody
+    /// can tell without reading them; rows in memory never change, and give a constant.
+    async fn version(&self) -> Result<Option<String>> {
+        Ok(None)
     }
 
     /// Its splits as known now.

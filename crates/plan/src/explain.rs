@@ -45,7 +45,7 @@ fn tree(plan: &StreamPlan, line: &dyn Fn(&Node) -> String) -> String {
     let mut out = String::new();
     let mut printed = vec![false; plan.nodes().len()];
     // What is collected for a batch run is printed where it is asked for.
-    let collects = |n: &&Node| matches!(&n.op, StreamOp::Sink(sink) if matches!(sink.target, SinkTarget::Collect));
+    let collects = |n: &&Node| matches!(&n.op, StreamOp::Sink(sink) if matches!(sink.target, SinkTarget::Collect | SinkTarget::Ask));
     for root in plan.roots().filter(|n| !collects(n)) {
         walk(plan, root.id, 0, &shared, &mut printed, line, &mut out);
     }
@@ -75,6 +75,7 @@ fn walk(
         StreamOp::Source(SourceOp { input: SourceInput::AtEnd(at_end), .. }) => {
             at_end.inputs.iter().map(|(_, id)| *id).collect()
         }
+        StreamOp::Source(SourceOp { input: SourceInput::Lookup(lookup), .. }) => vec![lookup.asks],
         _ => vec![],
     };
     for input in node.inputs.iter().chain(&collected) {
@@ -85,6 +86,9 @@ fn walk(
 /// What an operator does, in the names of its input columns.
 fn detail(plan: &StreamPlan, node: &Node) -> String {
     match &node.op {
+        StreamOp::Source(SourceOp { name, input: SourceInput::Lookup(lookup), .. }) => {
+            crate::lookup::detail(plan, node, name, lookup)
+        }
         StreamOp::Source(op) => source(op, node),
         StreamOp::Normalize(op) => match op.key.is_empty() {
             true => "by all columns".into(),
@@ -136,6 +140,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
             SinkTarget::Table { name, .. } => name.clone(),
             SinkTarget::Result(_) => "result".into(),
             SinkTarget::Collect => "collect".into(),
+            SinkTarget::Ask => "ask".into(),
         },
     }
 }

@@ -13,6 +13,7 @@
 pub mod as_of;
 pub mod explain;
 pub mod graph;
+pub mod lookup;
 pub mod op;
 pub mod over;
 pub mod retraction;

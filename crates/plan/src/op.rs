@@ -14,6 +14,7 @@ use tidemill_core::{ChangeMode, Micros};
 
 pub use crate::as_of::{AsOfForm, AsOfJoinOp, AsOfMatch};
 use crate::graph::NodeId;
+use crate::lookup::LookupJoinOp;
 pub use crate::over::{OverForm, OverFunction, OverOp};
 use crate::retraction::{Keeps, Retraction};
 use crate::window::Window;
@@ -80,6 +81,8 @@ pub enum SourceInput {
     RejectedRows,
     /// The answer of a batch run over inputs that have ended. See [`AtEnd`].
     AtEnd(AtEnd),
+    /// Rows of the dataflow, joined at the rim with what a table holds.
+    Lookup(Box<LookupJoinOp>),
 }
 
 /// A part of the query without an incremental form, over bounded inputs: its inputs are collected by sinks
@@ -536,12 +539,15 @@ pub enum SinkTarget {
     Result(usize),
     /// The collector of an [`AtEnd`].
     Collect,
+    /// The rim, which joins the rows with what a table holds and hands them back: see [`LookupJoinOp`].
+    Ask,
 }
 
 impl StreamOp {
     /// The operator's name in `EXPLAIN`, metrics and messages.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Source(op) if matches!(op.input, SourceInput::Lookup(_)) => "LookupJoin",
             Self::Source(_) => "Source",
             Self::Normalize(_) => "Normalize",
             Self::Values(_) => "Values",

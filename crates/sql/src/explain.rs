@@ -70,6 +70,9 @@ fn time_of(source: &SourceOp, node: &Node) -> String {
             };
             format!("{name}: the watermark of {column} is {}, the least over the splits{idle}", time.text)
         }
+        (None, SourceInput::Lookup(_)) => {
+            format!("{name}: looked up; time goes on as far as the rows that ask are answered")
+        }
         (None, SourceInput::AtEnd(_)) => format!("{name}: no watermark; answered once its inputs have ended"),
         (None, _) => format!("{name}: no watermark"),
     }
@@ -99,6 +102,7 @@ fn holders(plan: &StreamPlan, node: &Node) -> Holders {
         let node = plan.node(id);
         match &node.op {
             StreamOp::ProcessingTime => clock = true,
+            StreamOp::Source(SourceOp { input: SourceInput::Lookup(lookup), .. }) => stack.push(lookup.asks),
             StreamOp::Source(source) if source.event_time.is_some() => {
                 if !names.contains(&source.name) {
                     names.push(source.name.clone());

@@ -78,18 +78,27 @@ async fn prepare_query(
     threads: usize,
     batch_rows: usize,
 ) -> Result<(SessionState, LogicalPlan)> {
+    let tables = tables_of(&query.plan, threads, batch_rows).await?;
+    let plan = batch_plan(&query.plan, &tables)?;
+    Ok((state_for(planner.state(), threads, batch_rows)?, plan))
+}
+
+/// The rows of all tables that `plan` reads, as they are now.
+pub(crate) async fn tables_of(
+    plan: &LogicalPlan,
+    threads: usize,
+    batch_rows: usize,
+) -> Result<HashMap<String, Arc<dyn TableProvider>>> {
     let mut scans: HashMap<String, StreamScan> = HashMap::new();
-    query
-        .plan
-        .apply_with_subqueries(|node| {
-            if let LogicalPlan::TableScan(scan) = node
-                && let Some(stream) = scan.source.downcast_ref::<StreamScan>()
-            {
-                scans.insert(stream.table.name.clone(), stream.clone());
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-        .map_err(failed)?;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(stream) = scan.source.downcast_ref::<StreamScan>()
+        {
+            scans.insert(stream.table.name.clone(), stream.clone());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map_err(failed)?;
     let mut tables: HashMap<String, Arc<dyn TableProvider>> = HashMap::new();
     for (name, scan) in scans {
         let source = &scan.source;
@@ -105,15 +114,18 @@ async fn prepare_query(
         let table = MemTable::try_new(source.schema(), parts).map_err(failed)?;
         tables.insert(name, Arc::new(table));
     }
-    let plan = batch_plan(&query.plan, &tables)?;
-    let mut state = planner.state().clone();
+    Ok(tables)
+}
+
+/// `state` for so many threads over batches of so many rows, to run plans that have been optimised already.
+pub(crate) fn state_for(state: &SessionState, threads: usize, batch_rows: usize) -> Result<SessionState> {
+    let mut state = state.clone();
     let options = state.config_mut().options_mut();
-    // The plan has been optimised already; a second run of the rule that takes fields out of rows trips over what the first
-    // one did, and is not needed.
+    // A second run of the rule that takes fields out of rows trips over what the first one did, and is not needed.
     options.optimizer.skip_failed_rules = true;
     options.execution.target_partitions = threads.max(1);
     options.execution.batch_size = ConfigNonZeroUsize::try_new(batch_rows).map_err(failed)?;
-    Ok((state, plan))
+    Ok(state)
 }
 
 /// Runs a plan of [`prepare`].

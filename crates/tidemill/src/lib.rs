@@ -80,6 +80,7 @@
 pub mod batch;
 mod connect;
 mod consolidate;
+mod lookup;
 pub mod metrics;
 pub mod pipeline;
 pub mod result;

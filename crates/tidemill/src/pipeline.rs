@@ -160,7 +160,7 @@ impl Script {
             || Error::statement("one SELECT is asked for here").with_hint("Use `execute` for other statements.");
         let pipeline = self.pipeline.ok_or_else(wrong)?;
         let sinks = pipeline.plan.nodes().iter().filter(|n| match &n.op {
-            StreamOp::Sink(s) => !matches!(s.target, SinkTarget::Collect),
+            StreamOp::Sink(s) => !matches!(s.target, SinkTarget::Collect | SinkTarget::Ask),
             _ => false,
         });
         if sinks.count() != 1 || pipeline.results.len() != 1 {

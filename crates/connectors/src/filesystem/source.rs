@@ -117,6 +117,12 @@ impl Source for FileSource {
         format.finds_fields_by_name().then(|| Arc::new(narrow) as _)
     }
 
+    async fn version(&self) -> Result<Option<String>> {
+        let files = self.location.list_some().await?;
+        let one = |f: &FoundFile| format!("{} {} {}", f.name, f.size, f.modified.timestamp_micros());
+        Ok(Some(files.iter().map(one).collect::<Vec<_>>().join("\n")))
+    }
+
     async fn splits(&self) -> Result<Splits> {
         let follow = self.options.monitor.is_some();
         let files = if follow { self.location.list().await? } else { self.location.list_some().await? };

@@ -1,18 +1,28 @@
 //! What a join by time means, in plain DataFusion: all pairs that fit, and of those of a left row the best.
 
+use std::any::Any;
+
 use datafusion::common::{Column, Result, TableReference};
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, JoinType, LogicalPlan, LogicalPlanBuilder, lit, when};
 use tidemill_plan::op::AsOfMatch;
 
-use super::AsOfNode;
+use super::{AsOfNode, LookupNode};
 
 /// Columns that are there only between two steps.
 const ROW: &str = "__as_of_row";
 const RANK: &str = "__as_of_rank";
 
-/// `node` as plain DataFusion.
-pub(crate) fn expand(node: &AsOfNode) -> Result<LogicalPlan> {
+/// A node of ours as plain DataFusion, if it is a join by time.
+pub(crate) fn in_batch(node: &dyn Any) -> Result<Option<LogicalPlan>> {
+    match (node.downcast_ref::<AsOfNode>(), node.downcast_ref::<LookupNode>()) {
+        (Some(join), _) => expand(join).map(Some),
+        (_, Some(join)) => join.in_batch().map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn expand(node: &AsOfNode) -> Result<LogicalPlan> {
     let own = |name: &str| Expr::Column(Column::new(None::<TableReference>, name));
     let column = |c: &Column| Expr::Column(c.clone());
     let terms = &node.terms;

@@ -12,6 +12,7 @@ use sqlparser::ast::{self, Spanned};
 use tidemill_core::Error;
 use tidemill_plan::op::AsOfMatch;
 
+use super::lookup::LookupNode;
 use super::mark::{Ask, Mark, unmarked};
 use super::node::{AsOfNode, Terms};
 use super::versions::versions;
@@ -79,11 +80,7 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
                 ));
             }
             if is_processing_time(&left, &at) {
-                return Err(carried(
-                    Error::unsupported("a lookup join (FOR SYSTEM_TIME AS OF a processing time) is not supported yet")
-                        .with_hint("Ask for the time of an event: FOR SYSTEM_TIME AS OF o.ts.")
-                        .at(place(expr.span())),
-                ));
+                return lookup(left, right, keys, residual, outer, ask);
             }
             let versions = versions(&right)?.map_err(|why| {
                 let hint = "Declare PRIMARY KEY (..) NOT ENFORCED and a WATERMARK for the table; or join a view that keeps the last row of each key by ROW_NUMBER() OVER (PARTITION BY key ORDER BY time DESC) = 1.";
@@ -126,17 +123,9 @@ fn finish(
     let wanted: Vec<Expr> =
         left.schema().columns().into_iter().chain(right.schema().columns()).map(Expr::Column).collect();
     let (mut left, mut right) = (Side::new(left, "left"), Side::new(right, "right"));
-    let mut columns = |(l, r): (Expr, Expr)| -> Result<(Column, Column)> {
-        let (l_type, r_type) = (l.get_type(left.plan.schema())?, r.get_type(right.plan.schema())?);
-        let Some(common) = comparison_coercion(&l_type, &r_type) else {
-            let message = format!("{} and {} cannot be compared", type_name(&l_type), type_name(&r_type));
-            return Err(wrong(message, "", ask));
-        };
-        let into = |e: Expr, from| if from == common { e } else { cast(e, common.clone()) };
-        Ok((left.column(into(l, l_type)), right.column(into(r, r_type))))
-    };
-    let keys = keys.into_iter().map(&mut columns).collect::<Result<Vec<_>>>()?;
-    let times = columns(times)?;
+    let keys = comparable(&mut left, &mut right, keys, ask)?;
+    let mut times = comparable(&mut left, &mut right, vec![times], ask)?;
+    let Some(times) = times.pop() else { return Err(wrong("a join by time without a time", "", ask)) };
     let computed = !left.computed.is_empty() || !right.computed.is_empty();
     let terms = Terms { keys, times, matching, outer, residual, temporal };
     let node = AsOfNode::try_new(left.build()?, right.build()?, terms)?;
@@ -145,6 +134,47 @@ fn finish(
         true => Ok(LogicalPlan::Projection(Projection::try_new(wanted, Arc::new(join))?)),
         false => Ok(join),
     }
+}
+
+/// A join with what the right side holds when a row is processed.
+fn lookup(
+    left: LogicalPlan,
+    right: LogicalPlan,
+    keys: Vec<(Expr, Expr)>,
+    residual: Option<Expr>,
+    outer: bool,
+    ask: &Ask,
+) -> Result<LogicalPlan> {
+    if keys.is_empty() {
+        let message = "ON of a lookup join has to equate a column of the table";
+        return Err(wrong(message, "Write ON o.key = t.key.", ask));
+    }
+    let wanted: Vec<Expr> =
+        left.schema().columns().into_iter().chain(right.schema().columns()).map(Expr::Column).collect();
+    let (mut left, mut right) = (Side::new(left, "left"), Side::new(right, "right"));
+    let keys = comparable(&mut left, &mut right, keys, ask)?;
+    let computed = !left.computed.is_empty() || !right.computed.is_empty();
+    let node = LookupNode::try_new(left.build()?, right.build()?, keys, outer, residual)?;
+    let join = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+    match computed {
+        true => Ok(LogicalPlan::Projection(Projection::try_new(wanted, Arc::new(join))?)),
+        false => Ok(join),
+    }
+}
+
+/// Pairs of expressions as pairs of columns of one type.
+fn comparable(left: &mut Side, right: &mut Side, pairs: Vec<(Expr, Expr)>, ask: &Ask) -> Result<Vec<(Column, Column)>> {
+    let mut columns = vec![];
+    for (l, r) in pairs {
+        let (l_type, r_type) = (l.get_type(left.plan.schema())?, r.get_type(right.plan.schema())?);
+        let Some(common) = comparison_coercion(&l_type, &r_type) else {
+            let message = format!("{} and {} cannot be compared", type_name(&l_type), type_name(&r_type));
+            return Err(wrong(message, "", ask));
+        };
+        let into = |e: Expr, from| if from == common { e } else { cast(e, common.clone()) };
+        columns.push((left.column(into(l, l_type)), right.column(into(r, r_type))));
+    }
+    Ok(columns)
 }
 
 /// A side, and the columns that are computed for the join.

@@ -2,12 +2,14 @@
 //!
 //! DataFusion has no plan for them. On the way: [`syntax`] writes an `ASOF JOIN` as a join whose right table carries the
 //! condition; `planner` makes a [`mark`] of that, and of `FOR SYSTEM_TIME AS OF`, below the join that DataFusion plans;
-//! [`bind`] puts an [`AsOfNode`] in the place of the join, over the [`versions`] of the right table. Then `push_filter` is the
+//! [`bind`] puts an [`AsOfNode`] in the place of the join, over the [`versions`] of the right table, or a [`LookupNode`] where the
+//! time is that of processing. Then `push_filter` is the
 //! optimiser's rule for it, [`batch`] says in plain DataFusion what it means, and [`lower`](crate::lower) makes an operator
 //! of it.
 
 pub(crate) mod batch;
 pub(crate) mod bind;
+pub mod lookup;
 mod mark;
 pub mod node;
 pub(crate) mod planner;
@@ -15,4 +17,5 @@ pub(crate) mod push_filter;
 pub(crate) mod syntax;
 mod versions;
 
+pub use lookup::LookupNode;
 pub use node::AsOfNode;

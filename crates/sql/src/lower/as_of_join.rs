@@ -114,7 +114,7 @@ impl Lowering<'_> {
     }
 
     /// The columns of the logical plan in its order, each once in the node's output, and beside them only what is hidden.
-    fn exactly(&mut self, relation: Relation, schema: &DFSchema) -> Lower<Relation> {
+    pub(super) fn exactly(&mut self, relation: Relation, schema: &DFSchema) -> Lower<Relation> {
         let relation = self.attach(relation)?;
         let columns = self.plan.node(relation.node).edge.schema.fields().len();
         let in_order = relation.slots.iter().enumerate().all(|(i, s)| s.index() == Some(i));

@@ -19,7 +19,7 @@ use super::sink;
 use super::sort::order_of;
 use super::source::Sources;
 use super::warnings::warnings;
-use crate::as_of::AsOfNode;
+use crate::as_of::{AsOfNode, LookupNode};
 use crate::session;
 use crate::windows::WindowNode;
 
@@ -222,10 +222,14 @@ impl<'a> Lowering<'a> {
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(input, emission),
             LogicalPlan::Extension(extension) => {
                 let node = extension.node.as_any();
-                match (node.downcast_ref::<WindowNode>(), node.downcast_ref::<AsOfNode>()) {
-                    (Some(window), _) => self.window(window),
-                    (_, Some(join)) => self.as_of_join(join, emission),
-                    _ => Err(no_form(plan)),
+                if let Some(window) = node.downcast_ref::<WindowNode>() {
+                    self.window(window)
+                } else if let Some(join) = node.downcast_ref::<AsOfNode>() {
+                    self.as_of_join(join, emission)
+                } else if let Some(join) = node.downcast_ref::<LookupNode>() {
+                    self.lookup_join(join, emission)
+                } else {
+                    Err(no_form(plan))
                 }
             }
             other => Err(no_form(other)),

@@ -29,6 +29,7 @@ mod join;
 mod join_time;
 mod keys;
 pub(crate) mod lateral;
+mod lookup_join;
 mod over;
 mod project;
 mod ranked;

@@ -75,7 +75,7 @@ impl Lowering<'_> {
         let sink = match target {
             SinkTarget::Table { sink, .. } => sink,
             SinkTarget::Result(_) if may_cancel(&self.plan, rows) => return Ok(net(unique().unwrap_or_default())),
-            SinkTarget::Result(_) | SinkTarget::Collect => return Ok(None),
+            SinkTarget::Result(_) | SinkTarget::Collect | SinkTarget::Ask => return Ok(None),
         };
         let key = sink.key();
         match sink.accepts() {
@@ -176,10 +176,12 @@ pub(super) fn reachable(plan: &StreamPlan, sinks: &[NodeId]) -> StreamPlan {
         }
         let node = plan.node(id);
         stack.extend(&node.inputs);
-        if let StreamOp::Source(source) = &node.op
-            && let SourceInput::AtEnd(at_end) = &source.input
-        {
-            stack.extend(at_end.inputs.iter().map(|(_, id)| *id));
+        if let StreamOp::Source(source) = &node.op {
+            match &source.input {
+                SourceInput::AtEnd(at_end) => stack.extend(at_end.inputs.iter().map(|(_, id)| *id)),
+                SourceInput::Lookup(lookup) => stack.push(lookup.asks),
+                _ => {}
+            }
         }
     }
     let mut kept = StreamPlan::new(plan.clock().clone());
@@ -187,10 +189,12 @@ pub(super) fn reachable(plan: &StreamPlan, sinks: &[NodeId]) -> StreamPlan {
     let mut places = vec![NodeId(0); plan.nodes().len()];
     for node in plan.nodes().iter().filter(|n| needed[n.id.0]) {
         let mut op = node.op.clone();
-        if let StreamOp::Source(source) = &mut op
-            && let SourceInput::AtEnd(at_end) = &mut source.input
-        {
-            at_end.inputs.iter_mut().for_each(|(_, id)| *id = places[id.0]);
+        if let StreamOp::Source(source) = &mut op {
+            match &mut source.input {
+                SourceInput::AtEnd(at_end) => at_end.inputs.iter_mut().for_each(|(_, id)| *id = places[id.0]),
+                SourceInput::Lookup(lookup) => lookup.asks = places[lookup.asks.0],
+                _ => {}
+            }
         }
         let inputs: Vec<NodeId> = node.inputs.iter().map(|i| places[i.0]).collect();
         places[node.id.0] = match kept.same_as(&op, &inputs, &node.edge) {

@@ -2,10 +2,11 @@
 //!
 //! The epoch thread drives it for real, and a simulation drives it by hand: both run this code.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use tidemill_core::source::Source as TableSource;
 use tidemill_core::{Delta, Error, Micros, Result, SplitId, Watermark};
 use tidemill_dataflow::StateSize;
@@ -46,8 +47,47 @@ enum Kind {
     Table(SplitWatermarks),
     /// The batch answer of a part of the query.
     AtEnd { at_end: AtEnd, answer: Answer },
+    /// Rows of this dataflow that are joined at the rim.
+    Lookup(Waiting),
     /// Late or rejected rows: those kept from before, and those of this very dataflow.
     Refused { table: SystemTable, projection: Vec<usize> },
+}
+
+/// The lookups of one join that have been asked for, in their order, which the answers keep.
+struct Waiting {
+    asks: NodeId,
+    asked: VecDeque<Asked>,
+    /// How many have been asked for so far.
+    count: u64,
+    /// The watermark behind the last of them.
+    watermark: Watermark,
+}
+
+/// Rows that have been asked for, and the watermark behind them.
+struct Asked {
+    number: u64,
+    rows: usize,
+    watermark: Watermark,
+    answer: Option<Delta>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { asks: NodeId(0), asked: VecDeque::new(), count: 0, watermark: Watermark::MIN }
+    }
+}
+
+impl Waiting {
+    /// Moves the answers that are there, in order, to `queued`; the watermark behind the last of them, or `told`.
+    fn put_out(&mut self, queued: &mut Vec<Delta>, told: Watermark) -> Watermark {
+        let mut watermark = told;
+        while let Some(Asked { answer: Some(_), .. }) = self.asked.front() {
+            let Some(asked) = self.asked.pop_front() else { break };
+            queued.extend(asked.answer.filter(|a| !a.is_empty()));
+            watermark = watermark.max(asked.watermark);
+        }
+        watermark
+    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -82,6 +122,8 @@ pub(crate) struct Stepped {
     pub rejected: Vec<(usize, RecordBatch)>,
     /// Batch parts whose inputs have all ended.
     pub questions: Vec<Question>,
+    /// Rows to be looked up.
+    pub lookups: Vec<LookupQuestion>,
     /// Sources whose watermark moved: number and watermark.
     pub watermarks: Vec<(usize, Watermark)>,
 }
@@ -91,6 +133,17 @@ pub(crate) struct Question {
     pub node: NodeId,
     pub at_end: AtEnd,
     pub inputs: HashMap<String, RecordBatch>,
+}
+
+/// Rows that a lookup join asks about.
+pub(crate) struct LookupQuestion {
+    /// The join's node.
+    pub node: NodeId,
+    /// Tells the questions of a join apart.
+    pub number: u64,
+    pub rows: Vec<Delta>,
+    /// What the clock read.
+    pub now: Micros,
 }
 
 impl Engine {
@@ -112,6 +165,7 @@ impl Engine {
                             let time = op.event_time.as_ref().map(|t| t.column);
                             Kind::Table(SplitWatermarks::new(time, op.idle_timeout))
                         }
+                        SourceInput::Lookup(op) => Kind::Lookup(Waiting { asks: op.asks, ..Waiting::default() }),
                         SourceInput::AtEnd(at_end) => Kind::AtEnd { at_end: at_end.clone(), answer: Answer::Waiting },
                         SourceInput::LateRows | SourceInput::RejectedRows => {
                             let table = match &op.input {
@@ -206,6 +260,27 @@ impl Engine {
         }
     }
 
+    /// Takes in the answer of a lookup. It is put out when all that were asked before are there.
+    pub(crate) fn looked_up(&mut self, node: NodeId, number: u64, rows: Delta) {
+        for source in self.sources.iter_mut().filter(|s| s.node == node) {
+            if let Kind::Lookup(waiting) = &mut source.kind
+                && let Some(asked) = waiting.asked.iter_mut().find(|a| a.number == number)
+            {
+                asked.answer = Some(rows);
+                return;
+            }
+        }
+    }
+
+    /// How many rows wait for their lookup.
+    pub(crate) fn rows_asked(&self) -> usize {
+        let of = |s: &Source| match &s.kind {
+            Kind::Lookup(waiting) => waiting.asked.iter().filter(|a| a.answer.is_none()).map(|a| a.rows).sum(),
+            _ => 0,
+        };
+        self.sources.iter().map(of).sum()
+    }
+
     /// Whether all sinks have ended.
     pub(crate) fn ended(&self) -> bool {
         self.sinks.iter().all(|s| self.dataflow.finished(s.node))
@@ -220,6 +295,7 @@ impl Engine {
             let watermark = match &mut source.kind {
                 Kind::Table(splits) => splits.advance(now),
                 Kind::AtEnd { answer: Answer::There, .. } => Watermark::MAX,
+                Kind::Lookup(waiting) => waiting.put_out(&mut source.queued, source.told),
                 Kind::Refused { .. } if refused_end => Watermark::MAX,
                 Kind::AtEnd { .. } | Kind::Refused { .. } => Watermark::MIN,
             }
@@ -237,7 +313,7 @@ impl Engine {
         for (node, deltas) in output.sinks {
             let Some(index) = self.sinks.iter().position(|s| s.node == node) else { continue };
             match self.sinks[index].target {
-                SinkTarget::Collect => self.sinks[index].collected.extend(deltas),
+                SinkTarget::Collect | SinkTarget::Ask => self.sinks[index].collected.extend(deltas),
                 _ => stepped.changes.push((index, deltas)),
             }
         }
@@ -257,6 +333,7 @@ impl Engine {
             stepped.rejected.push((source, batch));
         }
         stepped.questions = self.questions()?;
+        stepped.lookups = self.lookups(now);
         Ok(stepped)
     }
 
@@ -271,7 +348,7 @@ impl Engine {
     fn refused_end(&self) -> bool {
         self.sources.iter().all(|s| match &s.kind {
             Kind::Refused { .. } => true,
-            Kind::Table(_) => s.told == Watermark::MAX,
+            Kind::Table(_) | Kind::Lookup(_) => s.told == Watermark::MAX,
             // An answer over refused rows waits for them, not they for it.
             Kind::AtEnd { at_end, .. } => s.told == Watermark::MAX || self.reads_refused(at_end),
         })
@@ -317,6 +394,33 @@ impl Engine {
             questions.push(Question { node: source.node, at_end, inputs });
         }
         Ok(questions)
+    }
+
+    /// What the epoch's rows ask for, and how far time has come behind them.
+    fn lookups(&mut self, now: Micros) -> Vec<LookupQuestion> {
+        let mut questions = vec![];
+        for source in &mut self.sources {
+            let Kind::Lookup(waiting) = &mut source.kind else { continue };
+            // Several joins may ask for the rows of one sink.
+            let sink = self.sinks.iter().find(|s| s.node == waiting.asks);
+            let rows = sink.map(|s| s.collected.clone()).unwrap_or_default();
+            let watermark = self.dataflow.watermark(waiting.asks);
+            if rows.is_empty() && watermark == waiting.watermark {
+                continue;
+            }
+            let (number, count) = (waiting.count, rows.iter().map(Delta::num_rows).sum());
+            // Time alone needs no answer.
+            let answer = rows.is_empty().then(|| Delta::insert(RecordBatch::new_empty(Arc::new(Schema::empty()))));
+            waiting.asked.push_back(Asked { number, rows: count, watermark, answer });
+            (waiting.count, waiting.watermark) = (number + 1, watermark);
+            if !rows.is_empty() {
+                questions.push(LookupQuestion { node: source.node, number, rows, now });
+            }
+        }
+        for sink in self.sinks.iter_mut().filter(|s| matches!(s.target, SinkTarget::Ask)) {
+            sink.collected.clear();
+        }
+        questions
     }
 
     fn operator_name(&self, node: NodeId) -> String {

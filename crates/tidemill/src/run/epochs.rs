@@ -9,7 +9,7 @@ use tidemill_plan::StreamPlan;
 use tidemill_plan::op::SinkTarget;
 use tidemill_sql::catalog::system::SystemTable;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::AbortHandle;
 
 use super::engine::{Engine, Stepped, ToRead};
@@ -17,6 +17,7 @@ use super::event::Event;
 use super::reader::Reader;
 use super::writer::{Gone, Writer};
 use super::{RunOptions, Summary, at_end};
+use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::result::Changes;
 
@@ -48,6 +49,9 @@ pub(super) struct Epochs {
     last_publish: Instant,
     last_look: Instant,
     unpublished: bool,
+    lookups: Lookups,
+    /// Room in the queue of what was taken in while many rows waited for their lookup.
+    held: Vec<OwnedSemaphorePermit>,
 }
 
 /// Whether to go on.
@@ -70,6 +74,7 @@ impl Epochs {
             SystemTable::LateRows => options.late.batches(),
             SystemTable::RejectedRows => options.rejected.batches(),
         };
+        let lookups = Lookups::of(&plan)?;
         let engine = Engine::new(plan, options.workers, &kept)?;
         let (mut takers, mut names) = (vec![], vec![]);
         for target in engine.sink_targets() {
@@ -82,6 +87,7 @@ impl Epochs {
                     None => return Err(Error::internal(format!("nobody reads result {number}"))),
                 },
                 SinkTarget::Collect => ("collected".into(), Taker::Engine),
+                SinkTarget::Ask => ("looked up".into(), Taker::Engine),
             };
             names.push(name);
             takers.push(taker);
@@ -105,6 +111,8 @@ impl Epochs {
             last_publish: Instant::now(),
             last_look: Instant::now(),
             unpublished: false,
+            lookups,
+            held: vec![],
         })
     }
 
@@ -187,7 +195,10 @@ impl Epochs {
             Event::Complete { source } => self.engine.complete(source)?,
             Event::Ended { source, split } => self.engine.split_ended(source, &split, now)?,
             Event::Rows { source, split, taken, permit } => {
-                drop(permit);
+                // While many rows wait for their lookup, what is read waits as well.
+                if self.engine.rows_asked() > self.options.epoch_rows {
+                    self.held.push(permit);
+                }
                 let rejected = taken.rejected.len() as u64;
                 self.metrics.took(source, taken.delta.num_rows() as u64, taken.bytes, rejected);
                 if let Some(batch) = self.engine.rows(source, &split, *taken, now)? {
@@ -195,6 +206,12 @@ impl Epochs {
                 }
             }
             Event::Answer { node, rows } => self.engine.answered(node, rows),
+            Event::LookedUp { node, number, rows } => {
+                self.engine.looked_up(node, number, rows);
+                if self.engine.rows_asked() <= self.options.epoch_rows {
+                    self.held.clear();
+                }
+            }
             Event::Failed(e) => return Err(e),
             Event::Report(ask) => {
                 // Whoever asked may have gone.
@@ -249,6 +266,18 @@ impl Epochs {
         for (source, batch) in stepped.rejected {
             self.metrics.rejected(source, batch.num_rows() as u64);
             self.options.rejected.push(batch);
+        }
+        for question in stepped.lookups {
+            let asker = self.lookups.at(question.node)?;
+            let (events, state) = (self.events.clone(), self.options.batch.clone());
+            self.runtime.spawn(async move {
+                let event = match asker.answer(&question.rows, &state, question.now).await {
+                    Ok(rows) => Event::LookedUp { node: question.node, number: question.number, rows },
+                    Err(e) => Event::Failed(e),
+                };
+                // If the epoch thread has gone, the query has ended.
+                let _ = events.send(event);
+            });
         }
         for question in stepped.questions {
             let (events, state) = (self.events.clone(), self.options.batch.clone());

@@ -1,7 +1,7 @@
 //! What the epoch thread hears.
 
 use arrow::array::RecordBatch;
-use tidemill_core::{Error, SplitId};
+use tidemill_core::{Delta, Error, SplitId};
 use tidemill_dataflow::ingest::Taken;
 use tidemill_plan::NodeId;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Complete { source: usize },
     /// The batch answer of a part of the query.
     Answer { node: NodeId, rows: Vec<RecordBatch> },
+    /// The answer of a lookup.
+    LookedUp { node: NodeId, number: u64, rows: Delta },
     /// A reader or a writer failed.
     Failed(Error),
     /// Somebody asks who holds time back.

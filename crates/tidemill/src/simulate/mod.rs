@@ -15,6 +15,7 @@ use tidemill_dataflow::StateSize;
 use tidemill_dataflow::ingest::Ingest;
 use tidemill_plan::op::SinkTarget;
 
+use crate::lookup::Lookups;
 use crate::pipeline::Pipeline;
 use crate::run::at_end;
 use crate::run::engine::{Engine, ToRead};
@@ -88,6 +89,7 @@ pub struct Simulation {
     splits: Vec<Split>,
     cut: Cut,
     batch: SessionState,
+    lookups: Lookups,
     watch_state: bool,
 }
 
@@ -110,7 +112,7 @@ pub async fn simulate(pipeline: &Pipeline, cut: Cut) -> Result<Simulated> {
                 out.written.push(vec![]);
                 places.push((false, out.written.len() - 1));
             }
-            SinkTarget::Collect => places.push((false, usize::MAX)),
+            SinkTarget::Collect | SinkTarget::Ask => places.push((false, usize::MAX)),
         }
     }
     let (mut results, mut written) = (std::mem::take(&mut out.results), std::mem::take(&mut out.written));
@@ -139,7 +141,14 @@ impl Simulation {
             }
             engine.complete(to_read.index)?;
         }
-        Ok(Self { engine, splits, cut, batch: pipeline.options.batch.clone(), watch_state: false })
+        Ok(Self {
+            engine,
+            splits,
+            cut,
+            batch: pipeline.options.batch.clone(),
+            lookups: Lookups::of(&pipeline.plan)?,
+            watch_state: false,
+        })
     }
 
     /// Looks after each epoch how much the operators keep, which costs time.
@@ -168,6 +177,10 @@ impl Simulation {
             }
             out.late.extend(stepped.late);
             out.rejected.extend(stepped.rejected.into_iter().map(|(_, batch)| batch));
+            for question in stepped.lookups {
+                let rows = self.lookups.at(question.node)?.answer(&question.rows, &self.batch, question.now).await?;
+                self.engine.looked_up(question.node, question.number, rows);
+            }
             for question in stepped.questions {
                 let rows = at_end::answer(self.batch.clone(), question.at_end, question.inputs).await?;
                 self.engine.answered(question.node, rows);

@@ -12,6 +12,7 @@ use tidemill_dataflow::ingest::Ingest;
 use tidemill_plan::op::SinkTarget;
 
 use crate::consolidate::consolidate;
+use crate::lookup::Lookups;
 use crate::pipeline::Pipeline;
 use crate::run::at_end;
 use crate::run::engine::Engine;
@@ -27,6 +28,7 @@ pub struct Standing {
     schemas: Vec<Arc<Schema>>,
     now: Micros,
     batch: SessionState,
+    lookups: Lookups,
 }
 
 /// A table that is fed: one source of the plan, with one split.
@@ -65,13 +67,14 @@ impl Standing {
                 results += 1;
                 Some(results - 1)
             }
-            SinkTarget::Table { .. } | SinkTarget::Collect => None,
+            SinkTarget::Table { .. } | SinkTarget::Collect | SinkTarget::Ask => None,
         };
         let places = engine.sink_targets().into_iter().map(place).collect();
         let schemas: Vec<_> = pipeline.results().iter().map(|r| Arc::clone(&r.schema)).collect();
         let results = vec![vec![]; schemas.len()];
         let batch = pipeline.options.batch.clone();
-        Ok(Self { engine, feeds, results, places, schemas, now: 0, batch })
+        let lookups = Lookups::of(&pipeline.plan)?;
+        Ok(Self { engine, feeds, results, places, schemas, now: 0, batch, lookups })
     }
 
     /// The tables that it reads.
@@ -108,17 +111,28 @@ impl Standing {
     /// # Errors
     /// What would make a real run fail.
     pub async fn epoch(&mut self) -> Result<()> {
-        let stepped = self.engine.step(self.now)?;
-        self.now += 1_000_000;
-        for (sink, deltas) in stepped.changes {
-            if let Some(place) = self.places[sink] {
-                self.results[place].extend(deltas);
+        loop {
+            let stepped = self.engine.step(self.now)?;
+            for (sink, deltas) in stepped.changes {
+                if let Some(place) = self.places[sink] {
+                    self.results[place].extend(deltas);
+                }
+            }
+            for question in stepped.questions {
+                let rows = at_end::answer(self.batch.clone(), question.at_end, question.inputs).await?;
+                self.engine.answered(question.node, rows);
+            }
+            // What was looked up comes back at once.
+            let asked = !stepped.lookups.is_empty();
+            for question in stepped.lookups {
+                let rows = self.lookups.at(question.node)?.answer(&question.rows, &self.batch, question.now).await?;
+                self.engine.looked_up(question.node, question.number, rows);
+            }
+            if !asked {
+                break;
             }
         }
-        for question in stepped.questions {
-            let rows = at_end::answer(self.batch.clone(), question.at_end, question.inputs).await?;
-            self.engine.answered(question.node, rows);
-        }
+        self.now += 1_000_000;
         Ok(())
     }
 

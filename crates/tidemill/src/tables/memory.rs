@@ -98,6 +98,10 @@ impl Source for MemoryTable {
         self.changes.clone()
     }
 
+    async fn version(&self) -> Result<Option<String>> {
+        Ok(Some(String::new()))
+    }
+
     async fn splits(&self) -> Result<Splits> {
         let name = |i: usize| SplitId::from(i.to_string().as_str());
         Ok(Splits { splits: (0..self.splits.len()).map(name).collect(), more_later: false })

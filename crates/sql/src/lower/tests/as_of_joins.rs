@@ -54,13 +54,14 @@ fn a_row_that_looks_ahead_is_put_out_again() {
     plan(
         "SELECT o.id, r.rate FROM orders o ASOF LEFT OUTER JOIN rates r MATCH_CONDITION (o.ts <= r.at) ON o.cur = r.cur",
         expect![[r#"
-        Sink result  [retract, unbounded]
-          Project id, rate  [retract, unbounded]
-            AsOfJoin left ts <= at on=[cur = cur] emit=changes  [retract, unbounded]
-              Source orders columns=[id, cur, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
-              Source rates columns=[cur, rate, at] watermark=at - 5 s  [append, event time at, unbounded]
-        warning: AsOfJoin over 'orders', 'rates' keeps every row of both sides, and never lets go of it: declare WATERMARK FOR the time columns of both sides in CREATE TABLE, and look back with >= or >.
-    "#]],
+            Sink result  [retract, unbounded]
+              Compact net changes  [retract, unbounded]
+                Project id, rate  [retract, unbounded]
+                  AsOfJoin left ts <= at on=[cur = cur] emit=changes  [retract, unbounded]
+                    Source orders columns=[id, cur, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+                    Source rates columns=[cur, rate, at] watermark=at - 5 s  [append, event time at, unbounded]
+            warning: AsOfJoin over 'orders', 'rates' keeps every row of both sides, and never lets go of it: declare WATERMARK FOR the time columns of both sides in CREATE TABLE, and look back with >= or >.
+        "#]],
     );
 }
 
@@ -81,12 +82,13 @@ fn tables_that_end_are_waited_for() {
         "SELECT o.id, t.price FROM orders o ASOF JOIN ticks t MATCH_CONDITION (o.amount + 1 > t.seq)",
         expect![[r#"
             Sink result  [retract, unbounded]
-              Project id, price  [retract, unbounded]
-                AsOfJoin left __as_of_left_0 > seq emit=changes  [retract, unbounded]
-                  Project id, CAST(amount@1 AS Int64) + 1 AS __as_of_left_0  [append, unbounded]
-                    Project id, amount  [append, unbounded]
-                      Source orders columns=[id, amount, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
-                  Source ticks columns=[price, seq]  [append, bounded]
+              Compact net changes  [retract, unbounded]
+                Project id, price  [retract, unbounded]
+                  AsOfJoin left __as_of_left_0 > seq emit=changes  [retract, unbounded]
+                    Project id, CAST(amount@1 AS Int64) + 1 AS __as_of_left_0  [append, unbounded]
+                      Project id, amount  [append, unbounded]
+                        Source orders columns=[id, amount, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+                    Source ticks columns=[price, seq]  [append, bounded]
             warning: AsOfJoin over 'orders', 'ticks' keeps every row of both sides, and never lets go of it: declare WATERMARK FOR the time columns of both sides in CREATE TABLE, and look back with >= or >.
         "#]],
     );
@@ -128,6 +130,33 @@ fn a_temporal_join_takes_the_version_of_its_time() {
                     Source orders columns=[cur, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
                     Source rates columns=[cur, rate, at] watermark=at - 5 s  [append, event time at, unbounded]
             warning: TemporalJoin over 'orders', 'rates' keeps the last version of each key of the right side, beside what the watermark has not passed, and never lets go of it: it is as many rows as the right side has keys.
+        "#]],
+    );
+}
+
+#[test]
+fn a_lookup_join_asks_at_the_rim() {
+    plan(
+        "SELECT o.id, t.price, o.ts FROM orders o LEFT JOIN ticks FOR SYSTEM_TIME AS OF o.proc AS t ON o.cur = t.sym AND t.seq > o.id WHERE o.id > 3",
+        expect![[r#"
+            Sink result  [append, event time ts, unbounded]
+              Project id, price, ts  [append, event time ts, unbounded]
+                LookupJoin left ticks on=[cur = sym] if=seq@5 > id@0 read whole  [append, event time ts, unbounded]
+                  Sink ask  [append, event time ts, unbounded]
+                    Filter id@0 > 3  [append, event time ts, unbounded]
+                      Source orders columns=[id, cur, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+        "#]],
+    );
+    plan(
+        "SELECT o.id, t.price FROM orders o JOIN ticks FOR SYSTEM_TIME AS OF PROCTIME() AS t ON o.amount = t.seq",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project id, price  [append, unbounded]
+                LookupJoin inner ticks on=[__as_of_left_0 = seq] read whole  [append, unbounded]
+                  Sink ask  [append, unbounded]
+                    Project id, CAST(amount@1 AS Int64) AS __as_of_left_0  [append, unbounded]
+                      Project id, amount  [append, unbounded]
+                        Source orders columns=[id, amount, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
         "#]],
     );
 }
@@ -190,12 +219,12 @@ fn what_cannot_be_joined_by_time_is_said() {
     plan(
         &join("JOIN rates FOR SYSTEM_TIME AS OF o.proc AS r ON o.cur = r.cur"),
         expect![[r#"
-        a lookup join (FOR SYSTEM_TIME AS OF a processing time) is not supported yet
-           --> line 22, column 57
-           |
-        22 | SELECT * FROM orders o JOIN rates FOR SYSTEM_TIME AS OF o.proc AS r ON o.cur = r.cur
-           |                                                         ^^^^^^
-        hint: Ask for the time of an event: FOR SYSTEM_TIME AS OF o.ts."#]],
+            table 'rates' cannot be looked up: it does not end, and its connector does not answer by key
+               --> line 22, column 1
+               |
+            22 | SELECT * FROM orders o JOIN rates FOR SYSTEM_TIME AS OF o.proc AS r ON o.cur = r.cur
+               | ^^^^^^
+            hint: Look up a table of files or of rows in memory; or join FOR SYSTEM_TIME AS OF the time of an event."#]],
     );
     plan(
         "SELECT * FROM rates FOR SYSTEM_TIME AS OF at",
@@ -259,17 +288,18 @@ fn what_cannot_be_joined_by_time_is_said() {
     plan(
         &join("ASOF JOIN rates r MATCH_CONDITION (o.ts >= r.note) ON o.cur = r.cur"),
         expect![[r#"
-        Sink result  [retract, unbounded]
-          Project id, cur, amount, ts, proc, cur, rate, note, at  [retract, unbounded]
-            AsOfJoin left __as_of_left_0 >= __as_of_right_0 on=[cur = cur] emit=changes  [retract, unbounded]
-              Project id, cur, amount, ts, proc, __as_of_left_0  [append, event time __as_of_left_0, unbounded]
-                Project id, cur, amount, ts, proc, CAST(ts@3 AS Timestamp(ns)) AS __as_of_left_0  [append, event time ts, unbounded]
-                  Project id, cur, amount, ts, proctime() AS proc  [append, event time ts, unbounded]
-                    Source orders columns=[id, cur, amount, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
-              Project cur, rate, note, at, __as_of_right_0  [append, unbounded]
-                Project cur, rate, note, at, CAST(note@2 AS Timestamp(ns)) AS __as_of_right_0  [append, event time at, unbounded]
-                  Source rates columns=[cur, rate, note, at] watermark=at - 5 s  [append, event time at, unbounded]
-        warning: AsOfJoin over 'orders', 'rates' keeps every row of both sides, and never lets go of it: declare WATERMARK FOR the time columns of both sides in CREATE TABLE, and look back with >= or >.
-    "#]],
+            Sink result  [retract, unbounded]
+              Compact net changes  [retract, unbounded]
+                Project id, cur, amount, ts, proc, cur, rate, note, at  [retract, unbounded]
+                  AsOfJoin left __as_of_left_0 >= __as_of_right_0 on=[cur = cur] emit=changes  [retract, unbounded]
+                    Project id, cur, amount, ts, proc, __as_of_left_0  [append, event time __as_of_left_0, unbounded]
+                      Project id, cur, amount, ts, proc, CAST(ts@3 AS Timestamp(ns)) AS __as_of_left_0  [append, event time ts, unbounded]
+                        Project id, cur, amount, ts, proctime() AS proc  [append, event time ts, unbounded]
+                          Source orders columns=[id, cur, amount, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+                    Project cur, rate, note, at, __as_of_right_0  [append, unbounded]
+                      Project cur, rate, note, at, CAST(note@2 AS Timestamp(ns)) AS __as_of_right_0  [append, event time at, unbounded]
+                        Source rates columns=[cur, rate, note, at] watermark=at - 5 s  [append, event time at, unbounded]
+            warning: AsOfJoin over 'orders', 'rates' keeps every row of both sides, and never lets go of it: declare WATERMARK FOR the time columns of both sides in CREATE TABLE, and look back with >= or >.
+        "#]],
     );
 }

@@ -14,7 +14,7 @@ use tidemill_core::Result;
 use tidemill_plan::window::{WINDOW_TIME_BEFORE_END, Window, WindowKind};
 
 use super::arithmetic::{floor_to, instant_of, micros, timestamp, wall_micros, wall_of};
-use crate::as_of::{self, AsOfNode};
+use crate::as_of;
 use crate::error::planning;
 use crate::windows::{WINDOW_COLUMNS, WindowNode};
 
@@ -32,7 +32,7 @@ pub fn expand(plan: LogicalPlan) -> Result<LogicalPlan> {
         let changed = match &plan {
             LogicalPlan::Extension(Extension { node }) => match node.as_any().downcast_ref::<WindowNode>() {
                 Some(window) => Some(expand_node(window)?),
-                None => node.as_any().downcast_ref::<AsOfNode>().map(as_of::batch::expand).transpose()?,
+                None => as_of::batch::in_batch(node.as_any())?,
             },
             _ => None,
         };
