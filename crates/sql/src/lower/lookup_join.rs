@@ -14,7 +14,7 @@ use super::bounded::{each_scan, is_bounded};
 use super::emission::Emission;
 use super::express::named_schema;
 use super::lowering::Lowering;
-use super::refusal::{Lower, over_changes};
+use super::refusal::{Lower, NoForm, Refusal};
 use super::relation::{Origin, Relation, Slot};
 use crate::as_of::LookupNode;
 use crate::catalog::StreamScan;
@@ -26,7 +26,10 @@ impl Lowering<'_> {
         let left = self.exactly(left, node.left.schema())?;
         let edge = self.plan.node(left.node).edge.clone();
         if edge.changes != ChangeMode::Append {
-            return Err(over_changes("a lookup join"));
+            return Err(Refusal::NoForm(NoForm {
+                what: "a lookup join of rows that may be taken back",
+                hint: "Group by a window that closes below it, so that no row is taken back.",
+            }));
         }
         let (name, table) = self.lookup_table(node)?;
         let asked = Arc::clone(node.right.schema().inner());
