@@ -95,7 +95,7 @@ fn needs_every_epoch(op: &StreamOp) -> bool {
     match op {
         StreamOp::ProcessingTime => true,
         StreamOp::HoldBack(op) => matches!(op.release, Release::Every(_)),
-        StreamOp::UpdatingAggregate(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
+        StreamOp::UpdatingAggregate(op) => op.ttl.is_some() || matches!(op.emit, Emit::Changes { every } if every > 0),
         StreamOp::TopN(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
         StreamOp::Deduplicate(op) => matches!(op.emit, Emit::Changes { every } if every > 0),
         _ => false,

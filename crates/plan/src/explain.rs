@@ -316,7 +316,8 @@ fn emit(emit: Emit) -> String {
 
 fn updating_aggregate(op: &UpdatingAggregateOp) -> String {
     let emit = emit(op.emit);
-    format!("emit={emit}{}{}", groups(&op.group), aggregates(&op.aggregates))
+    let ttl = op.ttl.map(|ttl| format!(" ttl={}", Length(ttl))).unwrap_or_default();
+    format!("emit={emit}{}{}{ttl}", groups(&op.group), aggregates(&op.aggregates))
 }
 
 fn groups(group: &GroupBy) -> String {

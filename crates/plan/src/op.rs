@@ -328,6 +328,8 @@ pub struct UpdatingAggregateOp {
     pub emit: Emit,
     /// For windows: which key is `window_end`, when a group is let go, and what a late row is.
     pub expire: Option<Expire>,
+    /// A group that no row has touched for so long by the epoch's clock is let go, with what was put out of it left as it is.
+    pub ttl: Option<Micros>,
 }
 
 impl UpdatingAggregateOp {

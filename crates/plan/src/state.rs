@@ -111,6 +111,10 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
                 false => format!("one row of aggregates for each group{of}{also}"),
             };
             match (&op.expire, op.emit) {
+                (None, Emit::Changes { .. }) if op.ttl.is_some() => StateBound::Watermark {
+                    keeps: each(""),
+                    until: format!("no row has touched it for {}", Length(op.ttl.unwrap_or(0))),
+                },
                 (Some(expire), _) => windowed(
                     &each(" of an open window"),
                     format!("the watermark passes window_end{}", later(expire.allowed_lateness)),

@@ -20,7 +20,7 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use sqlparser::ast;
-use tidemill_core::{EpochClock, Error, Result, Span};
+use tidemill_core::{EpochClock, Error, Micros, Result, Span};
 use tidemill_plan::window::Zone;
 
 use crate::as_of;
@@ -48,6 +48,8 @@ pub struct Query {
     pub plan: LogicalPlan,
     /// When results are put out.
     pub emit: EmitClause,
+    /// `STATE_TTL` hints: the tables that they name, and for how long state is kept that nothing touches.
+    pub state_ttls: Vec<(String, Micros)>,
     /// The statement's text.
     pub text: String,
     /// Its place.
@@ -104,6 +106,7 @@ impl Planner {
                     target_options: vec![],
                     plan,
                     emit: select.emit,
+                    state_ttls: select.state_ttls.clone(),
                     text: statement.text.clone(),
                     span: statement.span,
                 }])
@@ -124,6 +127,7 @@ impl Planner {
             target_options: insert.options.clone(),
             plan: self.optimized(plan).map_err(|e| e.at(insert.span))?,
             emit: insert.emit,
+            state_ttls: insert.state_ttls.clone(),
             text: insert.text.clone(),
             span: insert.span,
         })

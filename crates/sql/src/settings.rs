@@ -30,6 +30,14 @@ pub const UNBOUNDED_STATE: OptionSpec = OptionSpec::new(
     "What becomes of a query whose state grows with every row of an unbounded table.",
 );
 
+/// How long state is kept that nothing touches.
+pub const STATE_TTL: OptionSpec = OptionSpec::new(
+    "state.ttl",
+    OptionKind::Duration,
+    "0 s",
+    "Groups without a window and rows of joins that nothing has touched for so long, by the clock, are let go of. '0' keeps them. What comes later for one that is gone begins anew, so that results are no longer those of a batch run.",
+);
+
 /// When a silent split stops holding time back.
 pub const IDLE_TIMEOUT: OptionSpec = OptionSpec::new(
     "source.idle-timeout",
@@ -79,6 +87,7 @@ pub const SETTINGS: &[OptionSpec] = &[
     TIME_ZONE,
     ALLOWED_LATENESS,
     UNBOUNDED_STATE,
+    STATE_TTL,
     IDLE_TIMEOUT,
     WORKERS,
     LATE_ROWS_KEEP,
@@ -88,8 +97,11 @@ pub const SETTINGS: &[OptionSpec] = &[
 ];
 
 /// Other names for settings, from Flink.
-const ALIASES: &[(&str, &str)] =
-    &[("table.exec.source.idle-timeout", IDLE_TIMEOUT.name), ("table.exec.emit.allow-lateness", ALLOWED_LATENESS.name)];
+const ALIASES: &[(&str, &str)] = &[
+    ("table.exec.state.ttl", STATE_TTL.name),
+    ("table.exec.source.idle-timeout", IDLE_TIMEOUT.name),
+    ("table.exec.emit.allow-lateness", ALLOWED_LATENESS.name),
+];
 
 /// Settings of Flink that pipelines carry around and that mean nothing here. `*` stands for a family.
 const WITHOUT_EFFECT: &[&str] = &[
@@ -111,7 +123,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "table.exec.mini-batch.*",
     "table.exec.resource.*",
     "table.exec.sink.*",
-    "table.exec.state.ttl",
     "table.optimizer.*",
     "table.sql-dialect",
     "taskmanager.*",
@@ -175,6 +186,11 @@ impl Settings {
     /// `'state.unbounded'`: `allow`, `warn` or `reject`.
     pub fn state_unbounded(&self) -> Result<&'static str> {
         Ok(self.values().one_of(&UNBOUNDED_STATE)?.unwrap_or("warn"))
+    }
+
+    /// `'state.ttl'`; 0 where state is kept.
+    pub fn state_ttl(&self) -> Result<Micros> {
+        Ok(self.micros(&STATE_TTL)?.unwrap_or(0))
     }
 
     /// `'workers'`, if it was set.

@@ -265,6 +265,7 @@ fn lower(
     let options = LowerOptions {
         allowed_lateness: settings.allowed_lateness()?,
         zone: settings.zone()?,
+        state_ttl: settings.state_ttl()?,
         unbounded_state: match settings.state_unbounded()? {
             "reject" => UnboundedState::Reject,
             "allow" => UnboundedState::Allow,

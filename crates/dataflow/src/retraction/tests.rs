@@ -163,7 +163,13 @@ fn one_case(seed: u64) {
     let mut chance = Chance(seed);
     let query = query(&mut chance);
     let emit = if chance.one_in(5) { Emit::Changes { every: 3 } } else { Emit::Changes { every: 0 } };
-    let op = UpdatingAggregateOp { group: query.group.clone(), aggregates: query.calls.clone(), emit, expire: None };
+    let op = UpdatingAggregateOp {
+        group: query.group.clone(),
+        aggregates: query.calls.clone(),
+        emit,
+        expire: None,
+        ttl: None,
+    };
     let out = node(StreamOp::UpdatingAggregate(op.clone()), query.fields.iter().map(|f| f.as_ref().clone()).collect());
     let workers = 1 + chance.below(3) as usize;
     let mut steps = Steps::new(workers, |input, graph| build(&op, &out, input, &schema(), &ChangeMode::Retract, graph));

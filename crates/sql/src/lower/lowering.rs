@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use datafusion::execution::SessionState;
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::{Distinct, LogicalPlan};
-use tidemill_core::{EpochClock, Micros, Result, Span};
+use tidemill_core::{EpochClock, Error, Micros, Result, Span};
 use tidemill_plan::op::SinkTarget;
 use tidemill_plan::window::{Window, Zone};
 use tidemill_plan::{NodeId, StreamPlan};
@@ -20,6 +20,7 @@ use super::sort::order_of;
 use super::source::Sources;
 use super::warnings::warnings;
 use crate::as_of::{AsOfNode, LookupNode};
+use crate::catalog::StreamScan;
 use crate::session;
 use crate::windows::WindowNode;
 
@@ -32,11 +33,13 @@ pub struct LowerOptions {
     pub zone: Zone,
     /// What becomes of a query whose state grows for ever.
     pub unbounded_state: UnboundedState,
+    /// State that no row has touched for so long by the epoch's clock is let go. 0: never.
+    pub state_ttl: Micros,
 }
 
 impl Default for LowerOptions {
     fn default() -> Self {
-        Self { allowed_lateness: 0, zone: Zone::Utc, unbounded_state: UnboundedState::Warn }
+        Self { allowed_lateness: 0, zone: Zone::Utc, unbounded_state: UnboundedState::Warn, state_ttl: 0 }
     }
 }
 
@@ -79,6 +82,8 @@ pub struct Lowering<'a> {
     /// What was lowered before.
     done: HashMap<(LogicalPlan, Emission), Result<Relation, NoForm>>,
     queries: Vec<Query>,
+    /// For the query being lowered, tables of which state is kept for a time of its own.
+    state_ttls: Vec<(String, Micros)>,
     /// Whether the query being lowered ends by itself, so that a batch run may answer any part of it.
     pub(super) bounded: bool,
     /// The order at the top of the query being lowered: its rows are to come out in it.
@@ -90,6 +95,7 @@ struct Query {
     emission: Emission,
     target: SinkTarget,
     span: Option<Span>,
+    state_ttls: Vec<(String, Micros)>,
 }
 
 impl<'a> Lowering<'a> {
@@ -110,6 +116,7 @@ impl<'a> Lowering<'a> {
             endless: vec![],
             done: HashMap::new(),
             queries: vec![],
+            state_ttls: vec![],
             bounded: false,
             order: None,
         }
@@ -118,13 +125,16 @@ impl<'a> Lowering<'a> {
     /// Adds a planned query, and who takes its rows.
     pub fn add(&mut self, query: &session::Query, target: SinkTarget) -> Result<()> {
         self.add_plan(query.plan.clone(), query.emit.into(), target, Some(query.span));
+        if let Some(added) = self.queries.last_mut() {
+            added.state_ttls = query.state_ttls.clone();
+        }
         Ok(())
     }
 
     /// Adds a query: an optimised plan, when its result is put out, and who takes it. `span` is the query's place in the
     /// text, for errors.
     pub fn add_plan(&mut self, plan: LogicalPlan, emission: Emission, target: SinkTarget, span: Option<Span>) {
-        self.queries.push(Query { plan, emission, target, span });
+        self.queries.push(Query { plan, emission, target, span, state_ttls: vec![] });
     }
 
     /// Lowers all queries into one dataflow, with its sinks in the order of the queries; and what should be said before it
@@ -153,6 +163,12 @@ impl<'a> Lowering<'a> {
 
     fn query(&mut self, query: Query) -> Result<NodeId> {
         self.bounded = is_bounded(&query.plan, &self.sources);
+        let ttls = hinted(&query.plan, &query.state_ttls)?;
+        if ttls != self.state_ttls {
+            // Parts that were lowered before keep their state for another time.
+            self.done.clear();
+            self.state_ttls = ttls;
+        }
         self.order = order_of(&query.plan).map(|sort| LogicalPlan::Sort(sort.clone()));
         let lowered = match &self.order {
             Some(_) if self.bounded => self.at_end(&query.plan),
@@ -236,8 +252,49 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// How long state is kept that no row of `input` touches; `None` where it is kept for as long as the query runs.
+    pub(super) fn ttl(&self, input: NodeId) -> Option<Micros> {
+        let tables = self.plan.tables_below(input);
+        let hinted = self.state_ttls.iter().filter(|(table, _)| tables.contains(table)).map(|(_, ttl)| *ttl);
+        Some(hinted.max().unwrap_or(self.options.state_ttl)).filter(|ttl| *ttl > 0)
+    }
+
     /// Whether the rows of a relation are never taken back.
     pub(super) fn is_append(&self, relation: &Relation) -> bool {
         self.plan.node(relation.node).edge.changes == tidemill_core::ChangeMode::Append
     }
+}
+
+/// The tables that `STATE_TTL` hints name, by themselves or by the name that the query has for them.
+fn hinted(plan: &LogicalPlan, hints: &[(String, Micros)]) -> Result<Vec<(String, Micros)>> {
+    let mut ttls = vec![];
+    for (name, ttl) in hints {
+        let mut tables = vec![];
+        let mut known: Vec<String> = vec![];
+        named(plan, false, name, &mut tables, &mut known);
+        if tables.is_empty() {
+            return Err(Error::statement(format!("STATE_TTL names '{name}', which this query does not read"))
+                .with_nearest(name, known.iter().map(String::as_str)));
+        }
+        ttls.extend(tables.into_iter().map(|table| (table, *ttl)));
+    }
+    Ok(ttls)
+}
+
+/// Adds to `tables` the tables below `plan` that are called `name`, or that stand below something that is; `known` are all names.
+fn named(plan: &LogicalPlan, within: bool, name: &str, tables: &mut Vec<String>, known: &mut Vec<String>) {
+    let mut within = within;
+    if let LogicalPlan::SubqueryAlias(alias) = plan {
+        within |= alias.alias.table().eq_ignore_ascii_case(name);
+        known.push(alias.alias.table().to_string());
+    }
+    if let LogicalPlan::TableScan(scan) = plan {
+        let stream = scan.source.downcast_ref::<StreamScan>().map(|s| s.table.name.clone());
+        let table = stream.unwrap_or_else(|| scan.table_name.to_string());
+        if within || table.eq_ignore_ascii_case(name) {
+            tables.push(table.clone());
+        }
+        known.push(table);
+    }
+    plan.inputs().into_iter().for_each(|input| named(input, within, name, tables, known));
 }

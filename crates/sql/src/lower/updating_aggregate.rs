@@ -49,7 +49,8 @@ impl Lowering<'_> {
             _ => ChangeMode::Retract,
         };
         let edge = Edge { schema: Arc::clone(aggregate.schema.inner()), changes, event_time: None, bounded };
-        let op = UpdatingAggregateOp { group, aggregates, emit, expire: None };
+        let ttl = self.ttl(input.node).filter(|_| matches!(emit, Emit::Changes { .. }) && !keys.exprs.is_empty());
+        let op = UpdatingAggregateOp { group, aggregates, emit, expire: None, ttl };
         let node = self.plan.add(StreamOp::UpdatingAggregate(op), vec![input.node], edge);
         Ok(Relation::plain(node, aggregate.schema.fields().len()))
     }
@@ -110,7 +111,7 @@ impl Lowering<'_> {
             _ => ChangeMode::Retract,
         };
         let expire = Expire { end_key, window: by.window.window().clone(), allowed_lateness };
-        let op = UpdatingAggregateOp { group, aggregates, emit, expire: Some(expire) };
+        let op = UpdatingAggregateOp { group, aggregates, emit, expire: Some(expire), ttl: None };
         let out = Edge { schema: Arc::new(Schema::new(fields)), changes, event_time, bounded: edge.bounded };
         let node = self.plan.add(StreamOp::UpdatingAggregate(op), vec![input.node], out);
         let added = hidden.len();

@@ -5,7 +5,7 @@ use std::ops::Range;
 use sqlparser::ast;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
-use tidemill_core::{Error, Result};
+use tidemill_core::{Error, Micros, Result};
 
 use super::dialect::Dialect;
 use super::finish::{Hints, finish};
@@ -123,6 +123,8 @@ pub(super) struct Script<'a> {
     /// The token at which `EMIT ..` begins.
     pub(super) emit: Option<usize>,
     pub(super) hints: Hints,
+    /// `STATE_TTL('table' = '1 day')`: how long state of a table is kept that nothing touches.
+    pub(super) state_ttls: Vec<(String, Micros)>,
 }
 
 impl<'a> Script<'a> {
@@ -138,7 +140,7 @@ impl<'a> Script<'a> {
         let mut tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
         plain_as_of(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
-        Self { source, parser, range, emit, hints: Hints::new() }
+        Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![] }
     }
 
     /// `EXPLAIN [kind] [PLAN FOR]`, if the statement begins with it.
@@ -214,7 +216,8 @@ impl<'a> Script<'a> {
     fn select(&mut self) -> Result<Select> {
         let mut query = self.query()?;
         name_columns(&mut query, self.source, self.range.start..self.emit.unwrap_or(self.range.end));
-        Ok(Select { query, emit: self.emit_clause()? })
+        let state_ttls = std::mem::take(&mut self.state_ttls);
+        Ok(Select { query, emit: self.emit_clause()?, state_ttls })
     }
 
     pub(super) fn insert(&mut self) -> Result<Insert> {
@@ -243,7 +246,8 @@ impl<'a> Script<'a> {
         let query = self.query()?;
         let emit = self.emit_clause()?;
         let text = self.source.text_of(first..self.range.end).to_string();
-        Ok(Insert { target, options, columns, query, emit, text, span })
+        let state_ttls = std::mem::take(&mut self.state_ttls);
+        Ok(Insert { target, options, columns, query, emit, state_ttls, text, span })
     }
 
     fn create(&mut self) -> Result<StatementKind> {

@@ -141,6 +141,8 @@ pub struct Select {
     pub query: ast::Query,
     /// `EMIT ..`.
     pub emit: EmitClause,
+    /// `STATE_TTL` hints: the tables that they name, and for how long state is kept that nothing touches.
+    pub state_ttls: Vec<(String, Micros)>,
 }
 
 /// `INSERT INTO target [(columns)] query`.
@@ -156,6 +158,8 @@ pub struct Insert {
     pub query: ast::Query,
     /// `EMIT ..`.
     pub emit: EmitClause,
+    /// `STATE_TTL` hints: the tables that they name, and for how long state is kept that nothing touches.
+    pub state_ttls: Vec<(String, Micros)>,
     /// Its text.
     pub text: String,
     /// Its first word.

@@ -235,7 +235,7 @@ fn hints() {
           |
         1 | SELECT /*+ BROADCAST(t) */ * FROM t
           |        ^^^
-        hint: Known: /*+ OPTIONS('key' = 'value') */ behind the name of a table.
+        hint: Known: /*+ OPTIONS('key' = 'value') */ behind the name of a table, /*+ STATE_TTL('table' = '1 day') */ behind SELECT.
     "#]],
     );
     check(

@@ -197,13 +197,13 @@ fn settings() {
     check(
         "SET 'allowed-latenes' = '3'",
         expect![[r#"
-        there is no setting 'allowed-latenes'
-          --> line 1, column 5
-          |
-        1 | SET 'allowed-latenes' = '3'
-          |     ^^^^^^^^^^^^^^^^^
-        hint: Did you mean 'allowed-lateness'? Known: table.local-time-zone, allowed-lateness, state.unbounded, source.idle-timeout, workers, late-rows.keep, rejected-rows.keep, execution.epoch-rows.
-    "#]],
+            there is no setting 'allowed-latenes'
+              --> line 1, column 5
+              |
+            1 | SET 'allowed-latenes' = '3'
+              |     ^^^^^^^^^^^^^^^^^
+            hint: Did you mean 'allowed-lateness'? Known: table.local-time-zone, allowed-lateness, state.unbounded, state.ttl, source.idle-timeout, workers, late-rows.keep, rejected-rows.keep, execution.epoch-rows, sink.publish-interval.
+        "#]],
     );
     check(
         "SET 'table.local-time-zone' = 'Europe/Atlantis'",

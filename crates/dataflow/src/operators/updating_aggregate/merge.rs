@@ -32,6 +32,9 @@ pub struct UpdatingMerge<S> {
     touched: Vec<usize>,
     group: Vec<Group>,
     deadlines: Deadlines,
+    /// How long a group is kept that no row touches, and when to look at which.
+    ttl: Option<Micros>,
+    idle: Deadlines,
     watermark: Watermark,
     emitted_at: Option<Micros>,
     /// How many groups were merged and evaluated so far: what the tests bound the work by.
@@ -61,6 +64,8 @@ struct Group {
     wanted: bool,
     /// When its window ends, as an instant.
     end: Micros,
+    /// When a row of it came or went last, by the epoch's clock.
+    used: Micros,
 }
 
 impl<S: GroupStates> UpdatingMerge<S> {
@@ -80,35 +85,48 @@ impl<S: GroupStates> UpdatingMerge<S> {
             incoming: vec![],
             touched: vec![],
             group: vec![],
+            ttl: None,
+            idle: Deadlines::new(1),
             watermark: Watermark::MIN,
             emitted_at: None,
             work: 0,
         }
     }
 
+    /// With groups let go that no row has touched for so long.
+    #[must_use]
+    pub fn with_ttl(self, ttl: Option<Micros>) -> Self {
+        Self { ttl, idle: Deadlines::new(ttl.unwrap_or(1) / 32), ..self }
+    }
+
     /// Merges what the epoch brought into what is kept.
-    fn absorb(&mut self) -> Result<()> {
+    fn absorb(&mut self, now: Micros) -> Result<()> {
         let incoming = std::mem::take(&mut self.incoming);
         if incoming.is_empty() {
             return Ok(());
         }
         let Touched { groups, keys } = self.states.absorb(incoming)?;
         self.work += groups.len();
-        self.touch(&groups, &keys)
+        self.touch(&groups, &keys, now)
     }
 
     /// The results of these groups may have changed; those that are new are registered.
-    fn touch(&mut self, groups: &[usize], keys: &[ArrayRef]) -> Result<()> {
+    fn touch(&mut self, groups: &[usize], keys: &[ArrayRef], now: Micros) -> Result<()> {
         let ends = self.expiry.as_ref().map(|e| e.ends(keys)).transpose()?;
-        let new = Group { known: false, touched: false, wanted: self.when != When::Closed, end: Micros::MAX };
+        let new =
+            Group { known: false, touched: false, wanted: self.when != When::Closed, end: Micros::MAX, used: now };
         self.group.resize(self.states.size().max(self.group.len()), new);
         for (i, id) in groups.iter().enumerate() {
             if !self.group[*id].known {
                 let end = ends.as_ref().map_or(Micros::MAX, |ends| ends[i]);
                 self.group[*id] = Group { known: true, end, ..new };
                 self.register(*id);
+                if let Some(ttl) = self.ttl {
+                    self.idle.push(now.saturating_add(ttl), *id as u32);
+                }
             }
             let group = &mut self.group[*id];
+            group.used = now;
             if !std::mem::replace(&mut group.touched, true) && group.wanted {
                 self.touched.push(*id);
             }
@@ -205,6 +223,30 @@ impl<S: GroupStates> UpdatingMerge<S> {
         Ok(())
     }
 
+    /// Lets go of groups that no row has touched for long. What was put out of them stays.
+    fn let_go_of_idle(&mut self, now: Micros) {
+        let Some(ttl) = self.ttl else { return };
+        let mut due = vec![];
+        self.idle.take_due(Watermark(now), &mut due);
+        let mut over = vec![];
+        for (_, id) in due {
+            let group = &mut self.group[id as usize];
+            let until = group.used.saturating_add(ttl);
+            if !group.known {
+                continue;
+            }
+            // Touched since, or with a change that is held back.
+            if until > now || group.touched {
+                self.idle.push(until.max(now.saturating_add(1)), id);
+                continue;
+            }
+            group.known = false;
+            over.push(id as usize);
+        }
+        over.iter().for_each(|id| self.results.remove(*id));
+        self.states.remove(&over);
+    }
+
     /// Forgets the keys of groups that are over.
     fn renumber(&mut self) -> Result<()> {
         let Some(live) = self.states.renumber()? else { return Ok(()) };
@@ -212,7 +254,13 @@ impl<S: GroupStates> UpdatingMerge<S> {
         self.group = live.iter().map(|id| self.group[*id]).collect();
         self.touched = (0..live.len()).filter(|id| self.group[*id].touched && self.group[*id].wanted).collect();
         self.deadlines.clear();
-        (0..live.len()).for_each(|id| self.register(id));
+        self.idle.clear();
+        for id in 0..live.len() {
+            self.register(id);
+            if let Some(ttl) = self.ttl {
+                self.idle.push(self.group[id].used.saturating_add(ttl), id as u32);
+            }
+        }
         Ok(())
     }
 }
@@ -227,7 +275,7 @@ impl<S: GroupStates> Operator for UpdatingMerge<S> {
 
     fn advance(&mut self, watermark: Watermark, cx: &mut Cx) -> Result<Watermark> {
         self.watermark = watermark;
-        self.absorb()?;
+        self.absorb(cx.now)?;
         self.expire(watermark, cx)?;
         Ok(match &self.expiry {
             Some(expiry) => expiry.forwarded(watermark),
@@ -250,6 +298,7 @@ impl<S: GroupStates> Operator for UpdatingMerge<S> {
             }
             self.put_out(&touched, false, cx)?;
         }
+        self.let_go_of_idle(cx.now);
         self.renumber()
     }
 

@@ -56,6 +56,8 @@ pub fn build(
         Emit::OnClose | Emit::AtEnd => When::AtEnd,
     };
     let output = node.edge.schema.clone();
+    // The one group of an aggregation without keys is always there.
+    let ttl = op.ttl.filter(|_| keys > 0 && expiry.is_none());
     if op.follows_rows(changes) {
         let layout = RowLayout::try_new(&kernel, input_schema)?;
         let first = {
@@ -66,7 +68,7 @@ pub fn build(
         };
         return Ok(graph.add("UpdatingAggregate", node.id, vec![(first, by_key)], move || {
             let states = ChangingStates::new(&kernel, &layout)?;
-            Ok(Box::new(UpdatingMerge::new(&kernel, states, when, expiry.clone(), output.clone())))
+            Ok(Box::new(UpdatingMerge::new(&kernel, states, when, expiry.clone(), output.clone()).with_ttl(ttl)))
         }));
     }
     let partial = partial_schema(&kernel);
@@ -87,6 +89,6 @@ pub fn build(
     }
     Ok(graph.add("UpdatingAggregate", node.id, vec![(first, by_key)], move || {
         let states = PartialStates::new(&kernel, partial.clone())?;
-        Ok(Box::new(UpdatingMerge::new(&kernel, states, when, expiry.clone(), output.clone())))
+        Ok(Box::new(UpdatingMerge::new(&kernel, states, when, expiry.clone(), output.clone()).with_ttl(ttl)))
     }))
 }

@@ -44,7 +44,7 @@ fn operator(by: By, emit: Emit) -> (UpdatingAggregateOp, Vec<Field>) {
         expire = Some(Expire { end_key: 1, window, allowed_lateness: lateness * MS });
     }
     fields.extend(aggregate_fields());
-    (UpdatingAggregateOp { group, aggregates, emit, expire }, fields)
+    (UpdatingAggregateOp { group, aggregates, emit, expire, ttl: None }, fields)
 }
 
 fn steps(by: By, emit: Emit, workers: usize) -> Steps {
@@ -197,6 +197,29 @@ fn changes_are_held_back_for_as_long_as_was_asked() {
     check(&mut steps, 110, &[at(1, Some(7))], &[(&[1, 1, 5, 5], -1), (&[1, 3, 18, 7], 1), (&[2, 1, 1, 1], 1)]);
     check(&mut steps, 111, &[at(2, Some(1))], &[]);
     check(&mut steps, 120, &[], &[(&[2, 1, 1, 1], -1), (&[2, 2, 2, 1], 1)]);
+}
+
+#[test]
+fn a_group_that_nothing_touches_is_let_go() {
+    let (op, fields) = operator(By::Key, Emit::Changes { every: 0 });
+    let op = UpdatingAggregateOp { ttl: Some(10), ..op };
+    let node = node(StreamOp::UpdatingAggregate(op.clone()), fields);
+    for changes in [ChangeMode::Append, ChangeMode::Retract] {
+        let mut steps = Steps::new(1, |input, graph| build(&op, &node, input, &input_schema(), &changes, graph));
+        check(&mut steps, 100, &[at(1, Some(5)), at(2, Some(7))], &[(&[1, 1, 5, 5], 1), (&[2, 1, 7, 7], 1)]);
+        check(&mut steps, 109, &[at(2, Some(1))], &[(&[2, 1, 7, 7], -1), (&[2, 2, 8, 7], 1)]);
+        check(&mut steps, 110, &[], &[]);
+        assert_eq!(steps.state().rows, 1);
+        // What was put out stays, and the group begins anew.
+        check(
+            &mut steps,
+            112,
+            &[at(2, Some(1)), at(1, Some(1))],
+            &[(&[2, 2, 8, 7], -1), (&[2, 3, 9, 7], 1), (&[1, 1, 1, 1], 1)],
+        );
+        check(&mut steps, 200, &[], &[]);
+        assert_eq!(steps.state().rows, 0);
+    }
 }
 
 #[test]

@@ -81,6 +81,7 @@ pub(super) fn planned(sql: &str) -> Result<(Vec<Query>, StreamPlan, Vec<String>)
         allowed_lateness: settings.allowed_lateness()?,
         zone: settings.zone()?,
         unbounded_state: settings.state_unbounded()?.into(),
+        state_ttl: 0,
     };
     let mut lowering = Lowering::new(planner.state(), clock, options);
     for (i, query) in queries.iter().enumerate() {
