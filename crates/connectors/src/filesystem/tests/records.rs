@@ -208,7 +208,7 @@ async fn what_is_missing_is_named() {
     .await;
     check("empty", &[("format", "json"), ("csv.header", "true")], expect![[r#"
         connector 'filesystem' has no option 'csv.header'
-        hint: Known: connector, on-error, changelog.mode, changelog.operation-column, source.idle-timeout, path, format, compression, source.monitor-interval, source.splits, sink.rolling-policy.file-size, sink.rolling-policy.rollover-interval, partition.default-name, json.ignore-parse-errors, json.fail-on-missing-field, json.timestamp-format.standard, json.map-null-key.mode, json.map-null-key.literal, json.encode.decimal-as-plain-number, json.encode.ignore-null-fields."#]]).await;
+        hint: Known: connector, on-error, lookup.full-cache.periodic-reload.interval, lookup.max-retries, lookup.on-error, changelog.mode, changelog.operation-column, source.idle-timeout, path, format, compression, source.monitor-interval, source.splits, sink.rolling-policy.file-size, sink.rolling-policy.rollover-interval, partition.default-name, json.ignore-parse-errors, json.fail-on-missing-field, json.timestamp-format.standard, json.map-null-key.mode, json.map-null-key.literal, json.encode.decimal-as-plain-number, json.encode.ignore-null-fields."#]]).await;
     check(
         "empty",
         &[("format", "json"), ("compression", "brotli")],
