@@ -26,10 +26,14 @@ enum Tables {
     Change,
 }
 
+/// The columns of a row, and its weight.
+type Change = ([Option<i64>; 3], i64);
+
 /// Rows of a split: time goes on, out of order by less than the watermark waits.
 fn rows(random: &mut Random, count: u64, changes: bool) -> Delta {
     let mut draw = |n: u64| random.below(n) as i64;
-    let (mut now, mut all): (i64, Vec<([Option<i64>; 3], i64)>) = (1_000, vec![]);
+    let mut now = 1_000_i64;
+    let mut all: Vec<Change> = vec![];
     for _ in 0..count {
         now += draw(4);
         let row = [Some(draw(4)).filter(|k| *k > 0), Some(now - draw(DELAY as u64)), Some(draw(3)).filter(|v| *v > 0)];

@@ -41,13 +41,16 @@ fn changing(random: &mut Random, rows: &RecordBatch) -> Delta {
     let (mut picks, mut weights, mut live) = (vec![], vec![], vec![]);
     for row in 0..rows.num_rows() as u32 {
         let often = 1 + i64::from(random.below(5) == 0);
-        (picks.push(row), weights.push(often));
+        picks.push(row);
+        weights.push(often);
         (0..often).for_each(|_| live.push(row));
         while random.below(3) == 0 && !live.is_empty() {
             let gone = live.swap_remove(random.below(live.len() as u64) as usize);
-            (picks.push(gone), weights.push(-1));
+            picks.push(gone);
+            weights.push(-1);
             if random.below(4) == 0 {
-                (picks.push(gone), weights.push(1));
+                picks.push(gone);
+                weights.push(1);
                 live.push(gone);
             }
         }

@@ -48,7 +48,7 @@ pub enum Verdict {
 impl Composed {
     /// The case of `seed`.
     pub fn generate(seed: u64) -> Self {
-        let mut random = Random(seed ^ 0x5EED_0F_C0DE);
+        let mut random = Random(seed ^ 0x005E_ED0F_C0DE);
         let depth = 1 + random.below(3) as usize;
         let query = Relation::generate(&mut random, depth);
         let tables = [changes(&mut random), changes(&mut random)];

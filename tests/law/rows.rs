@@ -94,6 +94,11 @@ impl Rows {
         self.splits.iter().map(Vec::len).sum()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// For each row of each split: the watermark of its split just before it, where the row is below it.
     pub fn behind(&self) -> Vec<Vec<Option<i64>>> {
         let of_split = |rows: &Vec<Row>| {

@@ -31,7 +31,8 @@ impl Rows {
             match (a.peek(), b.peek()) {
                 (None, None) => return lines.join("\n"),
                 (Some(x), Some(y)) if x == y => {
-                    (a.next(), b.next());
+                    a.next();
+                    b.next();
                 }
                 (Some(x), y) if y.is_none_or(|y| x < y) => {
                     lines.push(format!("only in batch:  {x}"));

@@ -60,7 +60,7 @@ impl Spans {
     }
 
     /// How many sessions there are.
-    pub fn len(&self) -> usize {
+    pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
 
@@ -271,9 +271,9 @@ mod tests {
                 (Some((10, 30)), Some((20, 30))),
             ],
         );
-        assert_eq!((spans.len(), spans.live_keys()), (2, 1));
+        assert_eq!((spans.sessions(), spans.live_keys()), (2, 1));
         let mut gone = 0;
         spans.expire(Watermark(40), 10, |_| gone += 1);
-        assert_eq!((gone, spans.len(), spans.live_keys(), spans.earliest()), (5, 0, 0, None));
+        assert_eq!((gone, spans.sessions(), spans.live_keys(), spans.earliest()), (5, 0, 0, None));
     }
 }

@@ -36,12 +36,12 @@ impl AppendJoin {
 
     /// Puts out the pairs at hand.
     fn flush(&mut self, cx: &mut Cx) -> Result<()> {
-        if self.pairs.len() == 0 {
+        if self.pairs.is_empty() {
             return Ok(());
         }
         self.work += self.pairs.len();
         self.matcher.meet(&mut self.sides, &mut self.pairs)?;
-        if self.pairs.len() > 0 {
+        if !self.pairs.is_empty() {
             cx.emit(self.matcher.rows(&mut self.sides, &self.pairs, None)?);
         }
         self.pairs.clear();

@@ -236,7 +236,7 @@ impl ChangingJoin {
 
     /// Counts the pairs at hand, and puts them out.
     fn flush(&mut self, cx: &mut Cx) -> Result<()> {
-        if self.pairs.len() == 0 {
+        if self.pairs.is_empty() {
             return Ok(());
         }
         self.work += self.pairs.len();
@@ -248,7 +248,7 @@ impl ChangingJoin {
                 right.partner(*r, left.weight_before(*l), left.weight(*l));
             }
         }
-        if self.shape.pairs && self.pairs.len() > 0 {
+        if self.shape.pairs && !self.pairs.is_empty() {
             let mut weights = None;
             if !self.shape.append {
                 let change = |(l, r): (&u32, &u32)| {
@@ -261,7 +261,7 @@ impl ChangingJoin {
                 }
                 weights = Some(Int64Array::from(all));
             }
-            if self.pairs.len() > 0 {
+            if !self.pairs.is_empty() {
                 cx.emit(self.matcher.rows(&mut self.sides, &self.pairs, weights)?);
             }
         }

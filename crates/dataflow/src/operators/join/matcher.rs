@@ -41,6 +41,11 @@ impl Pairs {
         self.slots[0].len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.slots[0].is_empty()
+    }
+
     /// None left.
     pub fn clear(&mut self) {
         self.slots.iter_mut().for_each(Vec::clear);

@@ -7,11 +7,14 @@ use tidemill_core::Watermark;
 use super::harness::{build, delta, epoch, join};
 use crate::testing::picture;
 
+/// The changes of both sides in one epoch: key and value of each row, and its weight.
+type Sides<'a> = [&'a [([Option<i64>; 2], i64)]; 2];
+
 /// Each epoch: rows of the left side, rows of the right side.
-fn check(join_type: JoinType, retracts: bool, epochs: &[[&[([Option<i64>; 2], i64)]; 2]], expected: Expect) {
+fn check(join_type: JoinType, retracts: bool, epochs: &[Sides<'_>], expected: Expect) {
     let append = join_type == JoinType::Inner && !retracts;
     let mut join = build(&join(join_type, true, false), [retracts; 2], append);
-    let one = |sides: &[&[([Option<i64>; 2], i64)]; 2]| {
+    let one = |sides: &Sides<'_>| {
         let input = vec![(0, delta(sides[0], retracts)), (1, delta(sides[1], retracts))];
         picture(&epoch(join.as_mut(), input, Watermark::MIN))
     };
