@@ -117,12 +117,20 @@ pub(crate) async fn tables_of(
     Ok(tables)
 }
 
+/// Makes `state` one that answers plans which a session's planner has optimised for streams already.
+pub(crate) fn plans_again(state: &mut SessionState) {
+    let optimizer = &mut state.config_mut().options_mut().optimizer;
+    // A second run of the rule that takes fields out of rows trips over what the first one did, and is not needed.
+    optimizer.skip_failed_rules = true;
+    // Subqueries that could not become joins are still values, which a batch run finds out first.
+    optimizer.enable_physical_uncorrelated_scalar_subquery = true;
+}
+
 /// `state` for so many threads over batches of so many rows, to run plans that have been optimised already.
 pub(crate) fn state_for(state: &SessionState, threads: usize, batch_rows: usize) -> Result<SessionState> {
     let mut state = state.clone();
+    plans_again(&mut state);
     let options = state.config_mut().options_mut();
-    // A second run of the rule that takes fields out of rows trips over what the first one did, and is not needed.
-    options.optimizer.skip_failed_rules = true;
     options.execution.target_partitions = threads.max(1);
     options.execution.batch_size = ConfigNonZeroUsize::try_new(batch_rows).map_err(failed)?;
     Ok(state)

@@ -16,6 +16,7 @@ use tidemill_plan::op::{AggregateCall, Emit, GroupBy};
 
 use super::distinct_on::first_values;
 use super::emission::Emission;
+use super::express::refuse_subquery;
 use super::keys::Keys;
 use super::lowering::Lowering;
 use super::refusal::Lower;
@@ -116,6 +117,7 @@ impl Lowering<'_> {
         let physical: &Schema = over.as_arrow();
         let none = PhysicalPlanningContext::default();
         let call = |expr: &Expr| -> Lower<AggregateCall> {
+            refuse_subquery(expr)?;
             let lowered = LoweredAggregateBuilder::new(expr, over, physical, &self.props, &none).build()?;
             Ok(AggregateCall { function: lowered.aggregate, filter: lowered.filter })
         };

@@ -124,7 +124,8 @@ pub(super) fn column(edge: &Edge, index: usize) -> Arc<dyn PhysicalExpr> {
     Arc::new(Column::new(edge.schema.field(index).name(), index))
 }
 
-fn refuse_subquery(expr: &Expr) -> Lower<()> {
+/// Refuses an expression with a query of its own, which no operator evaluates.
+pub(super) fn refuse_subquery(expr: &Expr) -> Lower<()> {
     let mut found = false;
     expr.apply(|e| {
         found |= matches!(e, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_));

@@ -21,7 +21,7 @@ use tidemill_plan::op::{OverForm, OverFunction, OverOp, StreamOp};
 use tidemill_plan::over::{Reach, time_reach};
 
 use super::emission::Emission;
-use super::express::column;
+use super::express::{column, refuse_subquery};
 use super::lowering::Lowering;
 use super::refusal::{Lower, no_form};
 use super::relation::{Bound, Origin, Relation, Slot, WindowRef, bare_column};
@@ -209,6 +209,7 @@ impl Lowering<'_> {
         for ((_, name, call), function) in group.functions.iter().zip(functions) {
             let call = Expr::WindowFunction(Box::new((*call).clone()));
             let none = PhysicalPlanningContext::default();
+            refuse_subquery(&call)?;
             let expr = create_window_expr_with_name(&call, name, &over, &self.props, &none)?;
             // An aggregate that cannot follow its frame says so here.
             expr.create_window_fn()?;

@@ -13,14 +13,15 @@ use datafusion::physical_plan::collect;
 use tidemill_core::{Error, Result};
 use tidemill_plan::op::AtEnd;
 
+use crate::batch::plans_again;
+
 /// The answer of `at_end` over `inputs`, by the names that its plan gives them.
 pub(crate) async fn answer(
     mut state: SessionState,
     at_end: AtEnd,
     inputs: HashMap<String, RecordBatch>,
 ) -> Result<Vec<RecordBatch>> {
-    // The plan has been optimised already: a rule that trips over what it did the first time is not needed.
-    state.config_mut().options_mut().optimizer.skip_failed_rules = true;
+    plans_again(&mut state);
     let run = async {
         let plan = (*at_end.plan).clone().transform_up_with_subqueries(|node| {
             let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
