@@ -33,6 +33,7 @@ use crate::lower::lateral;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
 use crate::single_row;
+use crate::subqueries::{self, Which};
 use crate::types::FlinkTypes;
 use crate::unnest;
 use crate::windows;
@@ -196,9 +197,23 @@ impl Planner {
     /// Analysed and optimised.
     fn optimized(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
         let plan = single_row::guarded(lateral::without_lateral(plan)?)?;
-        let options = self.state.config_options();
-        let plan = self.state.analyzer().execute_and_check(plan, options, |_, _| {}).map_err(planning)?;
-        self.state.optimizer().optimize(plan, &self.state, |_, _| {}).map_err(planning)
+        let mut made = 0;
+        let plan = subqueries::rewritten(plan, Which::Misplanned, &mut made).map_err(planning)?.data;
+        let optimized = self.analyzed_and_optimized(plan.clone());
+        if optimized.as_ref().is_ok_and(|plan| !subqueries::left_behind(plan)) {
+            return optimized.map_err(planning);
+        }
+        // DataFusion does not know how to join one of the subqueries: all of them as joins before it begins.
+        let joined = subqueries::rewritten(plan, Which::All, &mut made).map_err(planning)?;
+        match joined.transformed {
+            true => self.analyzed_and_optimized(joined.data).map_err(planning),
+            false => optimized.map_err(planning),
+        }
+    }
+
+    fn analyzed_and_optimized(&self, plan: LogicalPlan) -> PlanResult<LogicalPlan> {
+        let plan = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?;
+        self.state.optimizer().optimize(plan, &self.state, |_, _| {})
     }
 
     fn sql_to_rel<T>(

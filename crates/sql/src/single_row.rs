@@ -36,6 +36,18 @@ pub(crate) fn guarded(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(guarded.map_err(planning)?.data)
 }
 
+/// The first column of `plan`, which has one value for each of the values of `keys` or fails, and then `keys`.
+pub(crate) fn only_value_by(plan: LogicalPlan, keys: &[Column]) -> PlanResult<LogicalPlan> {
+    let (qualifier, field) = plan.schema().qualified_field(0);
+    let (qualifier, name) = (qualifier.cloned(), field.name().clone());
+    let keys: Vec<Expr> = keys.iter().cloned().map(Expr::Column).collect();
+    let only = AggregateUDF::from(OnlyValue::new()).call(vec![Expr::Column(Column::new(qualifier, &name))]);
+    let only = only.alias("only_value");
+    let value = Expr::Column(Column::new_unqualified("only_value")).alias(name);
+    let plan = LogicalPlanBuilder::from(plan).aggregate(keys.clone(), vec![only])?;
+    plan.project(std::iter::once(value).chain(keys).collect::<Vec<_>>())?.build()
+}
+
 fn needs_guard(subquery: &Subquery) -> bool {
     subquery.outer_ref_columns.is_empty() && subquery.subquery.max_rows().is_none_or(|rows| rows > 1)
 }

@@ -1,0 +1,103 @@
+//! Which subqueries DataFusion's optimiser makes joins of that mean something else (version 55).
+//!
+//! - `x IN (..)` anywhere but among the conditions of a WHERE: its mark is false where SQL says NULL, which shows below NOT.
+//! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there.
+//! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
+
+use datafusion::common::JoinType;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
+use datafusion::logical_expr::logical_plan::{Join, Subquery, SubqueryAlias};
+use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, LogicalPlan, Operator};
+
+/// Of one of the conditions of a WHERE over `input`.
+pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
+    // A plain NOT IN is a join that knows of NULL, as long as no outer column is in it.
+    let plain_not_in = match condition {
+        Expr::InSubquery(of) if of.negated => Some(of),
+        Expr::Not(inner) => match inner.as_ref() {
+            Expr::InSubquery(of) if !of.negated => Some(of),
+            _ => None,
+        },
+        _ => None,
+    };
+    match plain_not_in {
+        Some(of) if !super::asks(&of.expr) => !of.subquery.outer_ref_columns.is_empty(),
+        _ => null_matters(condition, false) || any_subquery(condition, &|s| below(s) || looks_past(s, &[input])),
+    }
+}
+
+/// Of an expression of `node` that gives a value.
+pub(super) fn value(expr: &Expr, node: &LogicalPlan) -> bool {
+    null_matters(expr, true) || any_subquery(expr, &|s| below(s) || looks_past(s, &node.inputs()))
+}
+
+/// Of a join whose right side is a subquery.
+pub(super) fn lateral(join: &Join) -> bool {
+    let subquery = match join.right.as_ref() {
+        LogicalPlan::SubqueryAlias(SubqueryAlias { input, .. }) => input.as_ref(),
+        other => other,
+    };
+    matches!(subquery, LogicalPlan::Subquery(subquery) if below(subquery))
+}
+
+/// `matters`: whether NULL is not the same as false at this place.
+fn null_matters(expr: &Expr, matters: bool) -> bool {
+    match expr {
+        Expr::InSubquery(of) => matters || of.negated || null_matters(&of.expr, true),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And | Operator::Or, right }) => {
+            null_matters(left, matters) || null_matters(right, matters)
+        }
+        Expr::Alias(alias) => null_matters(&alias.expr, matters),
+        other => {
+            let mut found = false;
+            // The visitor has no error of its own.
+            let _ = other.apply_children(|child| {
+                found |= null_matters(child, true);
+                Ok(TreeNodeRecursion::Continue)
+            });
+            found
+        }
+    }
+}
+
+/// Whether it is so of a subquery in `expr`.
+fn any_subquery(expr: &Expr, is_so: &dyn Fn(&Subquery) -> bool) -> bool {
+    expr.exists(|e| {
+        Ok(match e {
+            Expr::ScalarSubquery(subquery)
+            | Expr::Exists(Exists { subquery, .. })
+            | Expr::InSubquery(InSubquery { subquery, .. })
+            | Expr::SetComparison(SetComparison { subquery, .. }) => is_so(subquery),
+            _ => false,
+        })
+    })
+    .unwrap_or(false)
+}
+
+/// Whether outer columns stand where conditions cannot be pulled up from.
+fn below(subquery: &Subquery) -> bool {
+    !subquery.outer_ref_columns.is_empty()
+        && subquery
+            .subquery
+            .exists(|node| Ok(holds_back(node) && !node.all_out_ref_exprs().is_empty()))
+            .unwrap_or(false)
+}
+
+/// Whether a subquery of an expression over `inputs` refers to a query further out.
+fn looks_past(subquery: &Subquery, inputs: &[&LogicalPlan]) -> bool {
+    let further = |e: &Expr| match e {
+        Expr::OuterReferenceColumn(_, column) => !inputs.iter().any(|i| i.schema().has_column(column)),
+        _ => false,
+    };
+    subquery.outer_ref_columns.iter().any(further)
+}
+
+/// Whether a condition means something else above the node than below it.
+fn holds_back(node: &LogicalPlan) -> bool {
+    match node {
+        LogicalPlan::Window(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(Distinct::On(_)) => true,
+        LogicalPlan::Join(join) => join.join_type != JoinType::Inner,
+        _ => false,
+    }
+}

@@ -1,0 +1,187 @@
+//! Subqueries as joins, where DataFusion's optimiser does not make joins of them or loses a NULL on the way.
+//!
+//! DataFusion pulls the conditions of a subquery up into the join that takes its place, which works where they are plain
+//! conditions on rows. What is general is the other direction (T. Neumann, A. Kemper, *Unnesting Arbitrary Queries*, BTW 2015): the
+//! distinct values of the outer columns are joined into the subquery, where it refers to them, and go up through it as
+//! columns of its own ([`pushed`]); then it can be joined with the outer rows on those values. Groupings group by them too,
+//! a LIMIT counts within them, an aggregate over nothing has its row for each of them.
+//!
+//! [`rewritten`] is asked twice. Before the optimiser, for what it would answer wrongly ([`misplanned`]). And when the optimiser has
+//! left a subquery behind, for all of them.
+
+mod laterals;
+mod marks;
+mod misplanned;
+mod pushed;
+
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, JoinType, Result as PlanResult};
+use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::{Aggregate, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Window};
+
+use marks::Marks;
+
+/// Which subqueries are rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those to which DataFusion's optimiser gives another meaning.
+    Misplanned,
+    /// All that a join of DataFusion's does not stand for.
+    All,
+}
+
+/// `plan` with subqueries as joins. Columns keep their names and places. `made` numbers the relations that are named, over all
+/// calls for one query.
+pub(crate) fn rewritten(plan: LogicalPlan, which: Which, made: &mut usize) -> PlanResult<Transformed<LogicalPlan>> {
+    let mut rewrite = Rewrite { which, made };
+    let rewritten = plan.transform_up_with_subqueries(|node| rewrite.node(node))?;
+    match rewritten.transformed {
+        // What stands above was planned with other columns below.
+        true => rewritten.data.transform_up_with_subqueries(|p| p.recompute_schema().map(Transformed::yes)),
+        false => Ok(rewritten),
+    }
+}
+
+/// Whether `plan` has a subquery, or a reference to an outer query, in an expression.
+pub(crate) fn left_behind(plan: &LogicalPlan) -> bool {
+    let mut found = false;
+    // The visitor has no error of its own.
+    let _ = plan.apply(|node| {
+        found |= matches!(node, LogicalPlan::Subquery(_)) || node.expressions().iter().any(holds_subquery);
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    found
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))
+}
+
+fn holds_subquery(expr: &Expr) -> bool {
+    expr.exists(|e| Ok(is_subquery(e) || matches!(e, Expr::OuterReferenceColumn(..)))).unwrap_or(false)
+}
+
+fn asks(expr: &Expr) -> bool {
+    expr.exists(|e| Ok(is_subquery(e))).unwrap_or(false)
+}
+
+struct Rewrite<'a> {
+    which: Which,
+    /// How many relations have been named so far.
+    made: &'a mut usize,
+}
+
+impl Rewrite<'_> {
+    fn node(&mut self, node: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
+        let all = self.which == Which::All;
+        match node {
+            LogicalPlan::Filter(filter) => {
+                let conditions = split_conjunction_owned(filter.predicate.clone());
+                let input = filter.input.as_ref();
+                let ours = |e: &Expr| if all { needs_join(e) } else { misplanned::condition(e, input) };
+                if !conditions.iter().any(ours) {
+                    return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+                }
+                let (ours, others): (Vec<_>, Vec<_>) = conditions.into_iter().partition(ours);
+                self.filter(input.clone(), ours, others).map(Transformed::yes)
+            }
+            LogicalPlan::Join(join) if all || misplanned::lateral(&join) => self.join(join),
+            other if !other.expressions().iter().any(|e| if all { asks(e) } else { misplanned::value(e, &other) }) => {
+                Ok(Transformed::no(other))
+            }
+            LogicalPlan::Projection(projection) => self.projection(projection).map(Transformed::yes),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate).map(Transformed::yes),
+            LogicalPlan::Window(window) => self.window(window).map(Transformed::yes),
+            other => Ok(Transformed::no(other)),
+        }
+    }
+
+    fn filter(&mut self, input: LogicalPlan, ours: Vec<Expr>, mut kept: Vec<Expr>) -> PlanResult<LogicalPlan> {
+        let columns = input.schema().columns();
+        let mut marks = Marks::over(input, self.made);
+        for condition in ours {
+            match condition {
+                Expr::Exists(Exists { subquery, negated }) => {
+                    let kind = if negated { JoinType::LeftAnti } else { JoinType::LeftSemi };
+                    marks.partner(&subquery, None, kind)?;
+                }
+                Expr::InSubquery(InSubquery { expr, subquery, negated: false }) if !asks(&expr) => {
+                    marks.partner(&subquery, Some(*expr), JoinType::LeftSemi)?;
+                }
+                other => kept.push(marks.value(other)?),
+            }
+        }
+        let grown = LogicalPlanBuilder::from(marks.into_plan());
+        let filtered = match conjunction(kept) {
+            Some(condition) => grown.filter(condition)?,
+            None => grown,
+        };
+        filtered.project(columns.into_iter().map(Expr::Column))?.build()
+    }
+
+    fn projection(&mut self, projection: Projection) -> PlanResult<LogicalPlan> {
+        let mut marks = Marks::over(projection.input.as_ref().clone(), self.made);
+        let named = projection.expr.into_iter().map(|e| marks.named_value(e)).collect::<PlanResult<Vec<_>>>()?;
+        LogicalPlanBuilder::from(marks.into_plan()).project(named)?.build()
+    }
+
+    fn aggregate(&mut self, aggregate: Aggregate) -> PlanResult<LogicalPlan> {
+        let mut marks = Marks::over(aggregate.input.as_ref().clone(), self.made);
+        let mut values = |exprs: Vec<Expr>| exprs.into_iter().map(|e| marks.value(e)).collect::<PlanResult<Vec<_>>>();
+        let (groups, aggregates) = (values(aggregate.group_expr)?, values(aggregate.aggr_expr)?);
+        let grown = LogicalPlan::Aggregate(Aggregate::try_new(marks.into_plan().into(), groups, aggregates)?);
+        named_as(grown, &aggregate.schema)
+    }
+
+    fn window(&mut self, window: Window) -> PlanResult<LogicalPlan> {
+        let columns = window.input.schema().columns();
+        let mut marks = Marks::over(window.input.as_ref().clone(), self.made);
+        let exprs = window.window_expr.into_iter().map(|e| marks.value(e)).collect::<PlanResult<Vec<_>>>()?;
+        let grown = marks.into_plan();
+        let before = grown.schema().fields().len();
+        let grown = LogicalPlan::Window(Window::try_new(exprs, grown.into())?);
+        let new = grown.schema().columns().into_iter().skip(before);
+        let names = window.schema.iter().skip(columns.len());
+        let new = new.zip(names).map(|(c, (q, f))| Expr::Column(c).alias_qualified(q.cloned(), f.name()));
+        let all = columns.into_iter().map(Expr::Column).chain(new.collect::<Vec<_>>());
+        LogicalPlanBuilder::from(grown).project(all)?.build()
+    }
+
+    /// A lateral join, or a join whose condition asks.
+    fn join(&mut self, join: Join) -> PlanResult<Transformed<LogicalPlan>> {
+        if let Some(plan) = laterals::joined(&join, self.made)? {
+            return Ok(Transformed::yes(plan));
+        }
+        let conditions = join.filter.clone().map(split_conjunction_owned).unwrap_or_default();
+        if join.join_type != JoinType::Inner || !conditions.iter().any(asks) {
+            return Ok(Transformed::no(LogicalPlan::Join(join)));
+        }
+        // What an inner join asks of its pairs may as well be asked of its rows.
+        let (ours, others): (Vec<_>, Vec<_>) = conditions.into_iter().partition(asks);
+        let joined = LogicalPlan::Join(Join { filter: conjunction(others), ..join });
+        self.filter(joined, ours, vec![]).map(Transformed::yes)
+    }
+}
+
+/// Whether DataFusion makes no join of this condition: of a plain `IN` without outer columns it does.
+fn needs_join(condition: &Expr) -> bool {
+    match condition {
+        Expr::InSubquery(InSubquery { expr, subquery, .. }) if !asks(expr) => !subquery.outer_ref_columns.is_empty(),
+        other => asks(other),
+    }
+}
+
+/// The columns of `plan`, called as in `schema`.
+fn named_as(plan: LogicalPlan, schema: &DFSchema) -> PlanResult<LogicalPlan> {
+    let columns = plan.schema().columns().into_iter().zip(schema.iter());
+    let named: Vec<Expr> = columns
+        .map(|(column, (qualifier, field))| {
+            match column.relation.as_ref() == qualifier && column.name == *field.name() {
+                true => Expr::Column(column),
+                false => Expr::Column(column).alias_qualified(qualifier.cloned(), field.name()),
+            }
+        })
+        .collect();
+    LogicalPlanBuilder::from(plan).project(named)?.build()
+}
