@@ -204,11 +204,18 @@ impl Planner {
             return optimized.map_err(planning);
         }
         // DataFusion does not know how to join one of the subqueries: all of them as joins before it begins.
-        let joined = subqueries::rewritten(plan, Which::All, &mut made).map_err(planning)?;
-        match joined.transformed {
-            true => self.analyzed_and_optimized(joined.data).map_err(planning),
-            false => optimized.map_err(planning),
+        let joined = subqueries::rewritten(plan.clone(), Which::All, &mut made).map_err(planning)?;
+        let optimized = if joined.transformed { self.analyzed_and_optimized(joined.data) } else { optimized };
+        let refers = match &optimized {
+            Ok(plan) => subqueries::refers_outwards(plan),
+            Err(_) => !joined.transformed && subqueries::refers_outwards(&plan),
+        };
+        if refers {
+            let error = "a subquery at this place that refers to the query around it is not supported";
+            return Err(Error::unsupported(error)
+                .with_hint("Ask it in the SELECT list of a query in FROM, and use its column here."));
         }
+        optimized.map_err(planning)
     }
 
     fn analyzed_and_optimized(&self, plan: LogicalPlan) -> PlanResult<LogicalPlan> {

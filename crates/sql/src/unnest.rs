@@ -6,12 +6,13 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{
     Column, DFSchema, NullHandling, Result as PlanResult, ScalarValue, TableReference, UnnestOptions,
 };
-use datafusion::functions::core::expr_fn::get_field;
+use datafusion::functions::core::expr_fn::{get_field, greatest};
+use datafusion::functions_nested::expr_fn::{array_length, gen_series};
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, SubqueryAlias,
+    Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, SubqueryAlias, cast, lit,
 };
-use sqlparser::ast::{Spanned, TableFactor};
+use sqlparser::ast::{Spanned, TableAliasColumnDef, TableFactor};
 use tidemill_core::Error;
 
 use crate::error::carried;
@@ -29,13 +30,14 @@ impl RelationPlanner for UnnestPlanner {
         context: &mut dyn RelationPlannerContext,
     ) -> PlanResult<RelationPlanning> {
         let span = place(relation.span());
-        let TableFactor::UNNEST { alias, array_exprs, with_offset, with_ordinality, .. } = relation else {
+        let TableFactor::UNNEST { mut alias, array_exprs, with_offset, with_ordinality, .. } = relation else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
-        if with_offset || with_ordinality {
-            return Err(carried(Error::unsupported("UNNEST WITH ORDINALITY is not supported").at(span)));
+        if with_offset {
+            let error = Error::unsupported("UNNEST WITH OFFSET is not supported");
+            return Err(carried(error.with_hint("WITH ORDINALITY numbers the elements from 1.").at(span)));
         }
-        let named = alias.as_ref().map_or(0, |a| a.columns.len());
+        let named = alias.as_ref().map_or(0, |a| a.columns.len()).saturating_sub(usize::from(with_ordinality));
         let schema = DFSchema::empty();
         let mut lists = vec![];
         let mut names = vec![];
@@ -57,13 +59,38 @@ impl RelationPlanner for UnnestPlanner {
             names.push((name.clone(), item.data_type().clone()));
             lists.push(list.alias(name));
         }
+        if with_ordinality {
+            lists.push(numbers(&lists).alias(ORDINALITY));
+            names.push((ORDINALITY.to_string(), DataType::Int64));
+        }
         let columns = names.iter().map(|(name, _)| Column::new_unqualified(name)).collect();
         let options = UnnestOptions { null_handling: NullHandling::Drop, recursions: vec![] };
         let unnested = LogicalPlanBuilder::empty(true).project(lists)?.unnest_columns_with_options(columns, options)?;
         let elements = names.iter().flat_map(|(name, item)| element(name, item, named)).collect::<Vec<_>>();
         let plan = unnested.project(elements)?.build()?;
+        // As in PostgreSQL, an only column is called as the table is.
+        if let Some(alias) = &mut alias
+            && alias.columns.is_empty()
+            && plan.schema().fields().len() == 1
+            && plan.schema().field(0).name().starts_with("EXPR$")
+        {
+            alias.columns.push(TableAliasColumnDef::from_name(alias.name.value.clone()));
+        }
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
     }
+}
+
+/// What `WITH ORDINALITY` calls its column.
+const ORDINALITY: &str = "ordinality";
+
+/// The numbers of the elements, from 1 to as many as the longest of the lists has.
+fn numbers(lists: &[Expr]) -> Expr {
+    let length = |list: &Expr| cast(array_length(list.clone().unalias()), DataType::Int64);
+    let longest = match lists {
+        [one] => length(one),
+        many => greatest(many.iter().map(length).collect()),
+    };
+    gen_series(lit(1_i64), longest, lit(1_i64))
 }
 
 /// The columns that an element becomes: its fields, where it is a row and is not to have one name.

@@ -18,6 +18,7 @@ use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::write_out;
 use super::source::place;
+use super::{row_in, series};
 use crate::as_of::syntax;
 
 /// The options of `/*+ OPTIONS(..) */`, by the place of the table's name that they stand behind.
@@ -100,6 +101,7 @@ impl VisitorMut for Finish<'_> {
         let span = select.select_token.0.span;
         select.from.iter_mut().for_each(|from| syntax::rewrite(&mut from.joins));
         write_out(select);
+        row_in::rewrite_conditions(select);
         refuse_if(select.into.is_some(), span, "SELECT INTO")?;
         refuse_if(!select.lateral_views.is_empty(), span, "LATERAL VIEW")?;
         refuse_if(!select.connect_by.is_empty(), span, "CONNECT BY")?;
@@ -109,6 +111,7 @@ impl VisitorMut for Finish<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        series::rewrite(factor);
         let span = factor.span();
         match factor {
             TableFactor::Table {
@@ -168,6 +171,7 @@ impl VisitorMut for Finish<'_> {
     /// After what is inside has been visited, since the hint makes a table of it that has been seen to already.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         self.hint_in_argument(expr);
+        row_in::rewrite_value(expr);
         fields_by_text(expr);
         as_calls(expr);
         ControlFlow::Continue(())

@@ -1,7 +1,8 @@
 //! Which subqueries DataFusion's optimiser makes joins of that mean something else (version 55).
 //!
 //! - `x IN (..)` anywhere but among the conditions of a WHERE: its mark is false where SQL says NULL, which shows below NOT.
-//! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there.
+//! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there;
+//!   or within a subquery in FROM: it is pulled up without its columns.
 //! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
 
 use datafusion::common::JoinType;
@@ -97,6 +98,8 @@ fn looks_past(subquery: &Subquery, inputs: &[&LogicalPlan]) -> bool {
 fn holds_back(node: &LogicalPlan) -> bool {
     match node {
         LogicalPlan::Window(_) | LogicalPlan::Limit(_) | LogicalPlan::Distinct(Distinct::On(_)) => true,
+        // A subquery in FROM: its columns have other names above it.
+        LogicalPlan::SubqueryAlias(_) => true,
         LogicalPlan::Join(join) => join.join_type != JoinType::Inner,
         _ => false,
     }

@@ -18,7 +18,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, JoinType, Result as PlanResult};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Aggregate, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Window};
+use datafusion::logical_expr::{
+    Aggregate, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window,
+};
 
 use marks::Marks;
 
@@ -52,6 +54,11 @@ pub(crate) fn left_behind(plan: &LogicalPlan) -> bool {
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
     found
+}
+
+/// Whether an expression of `plan` still refers to an outer query.
+pub(crate) fn refers_outwards(plan: &LogicalPlan) -> bool {
+    plan.exists(|node| Ok(node.contains_outer_reference() || !node.all_out_ref_exprs().is_empty())).unwrap_or(false)
 }
 
 fn is_subquery(expr: &Expr) -> bool {
@@ -93,6 +100,7 @@ impl Rewrite<'_> {
             LogicalPlan::Projection(projection) => self.projection(projection).map(Transformed::yes),
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate).map(Transformed::yes),
             LogicalPlan::Window(window) => self.window(window).map(Transformed::yes),
+            LogicalPlan::Sort(sort) => self.sort(sort).map(Transformed::yes),
             other => Ok(Transformed::no(other)),
         }
     }
@@ -146,6 +154,15 @@ impl Rewrite<'_> {
         let new = new.zip(names).map(|(c, (q, f))| Expr::Column(c).alias_qualified(q.cloned(), f.name()));
         let all = columns.into_iter().map(Expr::Column).chain(new.collect::<Vec<_>>());
         LogicalPlanBuilder::from(grown).project(all)?.build()
+    }
+
+    fn sort(&mut self, sort: Sort) -> PlanResult<LogicalPlan> {
+        let columns = sort.input.schema().columns();
+        let mut marks = Marks::over(sort.input.as_ref().clone(), self.made);
+        let by = |s: SortExpr| Ok(SortExpr { expr: marks.value(s.expr)?, ..s });
+        let by = sort.expr.into_iter().map(by).collect::<PlanResult<Vec<_>>>()?;
+        let sorted = LogicalPlan::Sort(Sort { expr: by, input: marks.into_plan().into(), fetch: sort.fetch });
+        LogicalPlanBuilder::from(sorted).project(columns.into_iter().map(Expr::Column))?.build()
     }
 
     /// A lateral join, or a join whose condition asks.
