@@ -117,7 +117,7 @@ fn with_op(changes: &Changes) -> Result<RecordBatch> {
             indices.push(u32::try_from(row).map_err(|_| Error::internal("a delta of more than 4 billion rows"))?);
         }
     }
-    let rows = arrow::compute::take_record_batch(&changes.batch, &UInt32Array::from(indices))?;
+    let rows = tidemill::core::delta::take_rows(&changes.batch, &UInt32Array::from(indices))?;
     let mut fields = vec![Arc::new(Field::new("op", DataType::Utf8, false))];
     fields.extend(rows.schema().fields().iter().cloned());
     let mut columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(ops))];

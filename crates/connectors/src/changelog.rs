@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array, new_null_array};
-use arrow::compute::{cast, interleave, take_record_batch};
+use arrow::compute::{cast, interleave};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use tidemill_core::delta::take_rows;
 use tidemill_core::format::Format;
 use tidemill_core::sink::Accepts;
 use tidemill_core::table::{CHANGELOG_MODE, OPERATION_COLUMN, TableSpec};
@@ -193,7 +194,7 @@ impl Written {
                 }
             }
         }
-        let rows = take_record_batch(&delta.batch, &UInt32Array::from(rows))?;
+        let rows = take_rows(&delta.batch, &UInt32Array::from(rows))?;
         let kinds: ArrayRef = Arc::new(StringArray::from_iter_values(kinds));
         let mut columns = rows.columns().to_vec();
         columns.insert(at, cast(&kinds, self.table.field(at).data_type())?);

@@ -1,7 +1,7 @@
 //! Rows with weights, for sinks that only know rows.
 
 use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Error, Result};
 
 /// Each row as often as its weight says. A retraction is a bug: the plan does not give one to such a sink.
@@ -16,5 +16,5 @@ pub(crate) fn expand(delta: &Delta) -> Result<RecordBatch> {
             .map_err(|_| Error::internal(format!("a sink that takes insertions only was given the weight {weight}")))?;
         rows.extend(std::iter::repeat_n(row as u32, times));
     }
-    Ok(take_record_batch(&delta.batch, &UInt32Array::from(rows))?)
+    Ok(take_rows(&delta.batch, &UInt32Array::from(rows))?)
 }

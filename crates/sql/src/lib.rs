@@ -6,7 +6,8 @@
 //! 2. [`catalog`], [`bind`], [`settings`]: what `CREATE`, `DROP` and `SET` change, and the way to the connectors.
 //! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
 //!    names, `types`, `casts` and `unnest` mean what Flink means by them, `single_row` guards subqueries that are used as
-//!    values, `subqueries` makes joins of those that DataFusion does not, `error` puts DataFusion's errors in our words.
+//!    values, `subqueries` makes joins of those that DataFusion does not, `null_equality`
+//!    keeps two of its rules from harm, `error` puts DataFusion's errors in our words.
 //! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
 //!
 //! This crate parses and plans. It runs nothing, and knows neither the dataflow nor any connector.
@@ -21,6 +22,7 @@ pub mod as_of;
 mod casts;
 mod error;
 pub mod functions;
+mod null_equality;
 mod resolve;
 pub mod session;
 mod single_row;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use arrow::array::{Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::row::{OwnedRow, RowConverter, SortField};
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Error, Result};
 
 /// The rows that `deltas` add up to, each as often as its weight says, in the order in which they first appeared.
@@ -40,7 +40,7 @@ pub fn consolidate(schema: &SchemaRef, deltas: &[Delta]) -> Result<RecordBatch> 
         }
         indices.extend(std::iter::repeat_n(place, weight as usize));
     }
-    Ok(take_record_batch(&all.batch, &UInt32Array::from(indices))?)
+    Ok(take_rows(&all.batch, &UInt32Array::from(indices))?)
 }
 
 /// Rows that are told apart by nothing, as often as their weights add up to.

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Error, Micros, Result, Watermark};
 use tidemill_plan::Node;
 use tidemill_plan::op::SessionRowsOp;
@@ -152,7 +152,7 @@ fn side_by_side(rows: RecordBatch, slots: &[usize], count: usize) -> Result<(Rec
         order[next[*slot] as usize] = row as u32;
         next[*slot] += 1;
     }
-    Ok((take_record_batch(&rows, &UInt32Array::from(order))?, firsts))
+    Ok((take_rows(&rows, &UInt32Array::from(order))?, firsts))
 }
 
 impl Operator for SessionRows {

@@ -3,12 +3,16 @@
 //! - `x IN (..)` anywhere but among the conditions of a WHERE: its mark is false where SQL says NULL, which shows below NOT.
 //! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there;
 //!   or within a subquery in FROM: it is pulled up without its columns.
+//! - Conditions on outer columns that read two columns of one name: above the subquery they are one.
 //! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
 
-use datafusion::common::JoinType;
+use std::collections::HashSet;
+
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, JoinType};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::logical_plan::{Join, Subquery, SubqueryAlias};
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, LogicalPlan, Operator};
 
 /// Of one of the conditions of a WHERE over `input`.
@@ -23,7 +27,7 @@ pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
         _ => None,
     };
     match plain_not_in {
-        Some(of) if !super::asks(&of.expr) => !of.subquery.outer_ref_columns.is_empty(),
+        Some(of) if !super::asks(&of.expr) => super::is_correlated(&of.subquery),
         _ => null_matters(condition, false) || any_subquery(condition, &|s| below(s) || looks_past(s, &[input])),
     }
 }
@@ -78,11 +82,23 @@ fn any_subquery(expr: &Expr, is_so: &dyn Fn(&Subquery) -> bool) -> bool {
 
 /// Whether outer columns stand where conditions cannot be pulled up from.
 fn below(subquery: &Subquery) -> bool {
-    !subquery.outer_ref_columns.is_empty()
-        && subquery
-            .subquery
-            .exists(|node| Ok(holds_back(node) && !node.all_out_ref_exprs().is_empty()))
-            .unwrap_or(false)
+    let plan = &subquery.subquery;
+    let held_back = |node: &LogicalPlan| Ok(holds_back(node) && !node.all_out_ref_exprs().is_empty());
+    super::is_correlated(subquery) && (plan.exists(held_back).unwrap_or(false) || same_names(plan))
+}
+
+/// Whether conditions on outer columns read columns of one name from several relations.
+fn same_names(plan: &LogicalPlan) -> bool {
+    let mut read: HashSet<Column> = HashSet::new();
+    // The visitor has no error of its own.
+    let _ = plan.apply(|node| {
+        node.apply_expressions(|expr| {
+            let correlated = split_conjunction(expr).into_iter().filter(|e| e.contains_outer());
+            correlated.for_each(|e| read.extend(e.column_refs().into_iter().cloned()));
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    read.iter().any(|a| read.iter().any(|b| a.name == b.name && a.relation != b.relation))
 }
 
 /// Whether a subquery of an expression over `inputs` refers to a query further out.
@@ -91,7 +107,7 @@ fn looks_past(subquery: &Subquery, inputs: &[&LogicalPlan]) -> bool {
         Expr::OuterReferenceColumn(_, column) => !inputs.iter().any(|i| i.schema().has_column(column)),
         _ => false,
     };
-    subquery.outer_ref_columns.iter().any(further)
+    subquery.subquery.all_out_ref_exprs().iter().any(further)
 }
 
 /// Whether a condition means something else above the node than below it.

@@ -17,6 +17,7 @@ mod pushed;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, JoinType, Result as PlanResult};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     Aggregate, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window,
@@ -59,6 +60,11 @@ pub(crate) fn left_behind(plan: &LogicalPlan) -> bool {
 /// Whether an expression of `plan` still refers to an outer query.
 pub(crate) fn refers_outwards(plan: &LogicalPlan) -> bool {
     plan.exists(|node| Ok(node.contains_outer_reference() || !node.all_out_ref_exprs().is_empty())).unwrap_or(false)
+}
+
+/// Whether a subquery refers to a query around it. (What it says of itself is as old as its text.)
+fn is_correlated(subquery: &Subquery) -> bool {
+    !subquery.subquery.all_out_ref_exprs().is_empty()
 }
 
 fn is_subquery(expr: &Expr) -> bool {
@@ -184,7 +190,7 @@ impl Rewrite<'_> {
 /// Whether DataFusion makes no join of this condition: of a plain `IN` without outer columns it does.
 fn needs_join(condition: &Expr) -> bool {
     match condition {
-        Expr::InSubquery(InSubquery { expr, subquery, .. }) if !asks(expr) => !subquery.outer_ref_columns.is_empty(),
+        Expr::InSubquery(InSubquery { expr, subquery, .. }) if !asks(expr) => is_correlated(subquery),
         other => asks(other),
     }
 }

@@ -419,6 +419,7 @@ impl Push<'_, '_> {
         let as_it_is = |plan: &LogicalPlan| Keyed { plan: plan.clone(), keys: vec![], nulls: false };
         let left = if left { self.down(&join.left)? } else { as_it_is(&join.left) };
         let right = if right { self.down(&join.right)? } else { as_it_is(&join.right) };
+        let right = if join.join_type == LeftMark { under_one_name(right, &join.right)? } else { right };
         let from_left = matches!(join.join_type, Inner | Left | LeftSemi | LeftAnti | LeftMark | Full);
         let (keys, nulls) = match from_left && !left.keys.is_empty() {
             true => (left.keys.clone(), left.nulls),
@@ -481,6 +482,19 @@ pub(super) fn key_name(relation: &str, i: usize) -> String {
 
 fn columns_of(columns: &[Column]) -> impl Iterator<Item = Expr> + '_ {
     columns.iter().cloned().map(Expr::Column)
+}
+
+/// The keys under the name that all columns of `of` have: the mark of a join is called by it.
+fn under_one_name(keyed: Keyed, of: &LogicalPlan) -> PlanResult<Keyed> {
+    let (Some(Some(name)), false) = (of.schema().iter().map(|(q, _)| q.cloned()).next(), keyed.keys.is_empty()) else {
+        return Ok(keyed);
+    };
+    let own = columns_of(&of.schema().columns()).collect::<Vec<_>>();
+    let keys = keyed.keys.iter().map(|k| Expr::Column(k.clone()).alias_qualified(Some(name.clone()), &k.name));
+    let plan =
+        LogicalPlanBuilder::from(keyed.plan).project(own.into_iter().chain(keys).collect::<Vec<_>>())?.build()?;
+    let keys = keyed.keys.into_iter().map(|k| Column::new(Some(name.clone()), k.name)).collect();
+    Ok(Keyed { plan, keys, nulls: keyed.nulls })
 }
 
 /// The columns of `of`, and then the keys.

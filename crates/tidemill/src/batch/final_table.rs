@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 
 use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::row::{OwnedRow, RowConverter, SortField};
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Result};
 use tidemill_dataflow::changelog::changes;
 use tidemill_plan::op::Changelog;
@@ -45,7 +45,7 @@ pub(super) fn rows(changelog: &Changelog, schema: &SchemaRef, records: Vec<Vec<D
     there.into_values().flatten().for_each(|(delta, row)| kept[delta].push(row));
     let take = |(delta, mut rows): (Delta, Vec<u32>)| {
         rows.sort_unstable();
-        Ok(take_record_batch(&delta.batch, &UInt32Array::from(rows))?)
+        Ok(take_rows(&delta.batch, &UInt32Array::from(rows))?)
     };
     deltas.into_iter().zip(kept).map(take).collect()
 }

@@ -15,8 +15,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, UInt32Array};
-use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Micros, Result, Watermark};
 use tidemill_plan::Node;
 use tidemill_plan::op::SessionRowsOp;
@@ -128,7 +128,7 @@ impl ChangingSessions {
         let new: Vec<&Touched> = touched.iter().filter(|t| t.before == 0 && t.after != 0).collect();
         let entries: Vec<usize> = new.iter().map(|t| t.entry).collect();
         let picks = UInt32Array::from_iter_values(new.iter().map(|t| t.row));
-        self.columns.put(&entries, take_record_batch(&arrived.rows, &picks)?)?;
+        self.columns.put(&entries, take_rows(&arrived.rows, &picks)?)?;
         let mut changed: Vec<(u32, Micros, bool)> = vec![];
         for (point, (row, had)) in had {
             let has = self.rows.of(point).next().is_some();

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, interleave_record_batch, take_record_batch};
+use arrow::compute::{concat_batches, interleave_record_batch};
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Error, Micros, Result, Watermark};
 use tidemill_plan::op::{DeduplicateOp, Emit, Keep};
 
@@ -53,7 +54,7 @@ impl Incoming {
         match &self.batches[..] {
             [] => Ok(RecordBatch::new_empty(Arc::clone(schema))),
             [one] if all => Ok(one.clone()),
-            [one] => Ok(take_record_batch(one, &UInt32Array::from(rows.to_vec()))?),
+            [one] => Ok(take_rows(one, &UInt32Array::from(rows.to_vec()))?),
             many if all => Ok(concat_batches(schema, many)?),
             many => {
                 let place = |row: &u32| {

@@ -2,8 +2,8 @@
 //! change.
 
 use arrow::array::{Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
 use tidemill_core::Result;
+use tidemill_core::delta::take_rows;
 
 use super::rows_by_content::{Net, RowsByContent, net};
 use super::side::{NONE, Side};
@@ -110,11 +110,11 @@ impl SideChanges {
             return Ok(added);
         };
         let Net { rows: distinct, weights, hashes } = net(&rows, weights)?;
-        let batch = take_record_batch(&rows, &UInt32Array::from(distinct.clone()))?;
+        let batch = take_rows(&rows, &UInt32Array::from(distinct.clone()))?;
         let found = by_content.find(side, batch.columns(), &hashes)?;
         let new: Vec<usize> = (0..found.len()).filter(|i| found[*i].is_none()).collect();
         let picked = UInt32Array::from_iter_values(new.iter().map(|i| *i as u32));
-        let fresh = if new.len() == batch.num_rows() { batch } else { take_record_batch(&batch, &picked)? };
+        let fresh = if new.len() == batch.num_rows() { batch } else { take_rows(&batch, &picked)? };
         let of: Vec<usize> = new.iter().map(|i| numbers[distinct[*i] as usize]).collect();
         side.add(fresh, &of, keys, &mut added.slots)?;
         weight.resize(side.slots().max(weight.len()), 0);

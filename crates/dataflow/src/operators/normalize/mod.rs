@@ -17,7 +17,7 @@ mod tests;
 mod whole;
 
 use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Error, Result};
 use tidemill_plan::Node;
 use tidemill_plan::op::{NormalizeOp, OnError};
@@ -50,6 +50,6 @@ fn reject(rows: Vec<u32>, batch: &RecordBatch, reason: String, on_error: OnError
             "With 'on-error' = 'reject' such records are kept in tidemill.rejected_rows, and the query goes on.",
         ));
     }
-    cx.reject(RejectedChanges { rows: take_record_batch(batch, &UInt32Array::from(rows))?, reason });
+    cx.reject(RejectedChanges { rows: take_rows(batch, &UInt32Array::from(rows))?, reason });
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! output keeps its event time, in order.
 
 use arrow::array::{ArrayRef, UInt32Array};
-use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Micros, Result, Watermark};
 use tidemill_plan::op::OverOp;
 
@@ -64,7 +64,7 @@ impl Operator for EventTime {
             let keys = self.order.keys(&rows)?;
             let mut places: Vec<u32> = (0..rows.num_rows() as u32).collect();
             places.sort_unstable_by(|a, b| keys.cmp(*a as usize, &keys, *b as usize));
-            let rows = take_record_batch(&rows, &UInt32Array::from(places))?;
+            let rows = take_rows(&rows, &UInt32Array::from(places))?;
             let times = micros(rows.column(self.time))?;
             let values = self.running.values(&rows, &times)?;
             let columns: Vec<ArrayRef> = rows.columns().iter().cloned().chain(values).collect();

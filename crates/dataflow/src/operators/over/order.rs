@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{SortOptions, take_record_batch};
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion_physical_expr::PhysicalSortExpr;
 use tidemill_core::Result;
+use tidemill_core::delta::take_rows;
 
 use crate::aggregate::Groups;
 use crate::expression::{data_error, evaluate};
@@ -90,7 +91,7 @@ impl SortKeys {
 /// `rows` with those of a partition side by side, each partition in its order; and the ends of the partitions.
 pub fn sorted(rows: &RecordBatch, partition_by: &[usize], order: &RowOrder) -> Result<(RecordBatch, Vec<usize>)> {
     let (places, ends) = sorted_places(rows, partition_by, order)?;
-    Ok((take_record_batch(rows, &UInt32Array::from(places))?, ends))
+    Ok((take_rows(rows, &UInt32Array::from(places))?, ends))
 }
 
 /// The places of `rows` in the order of [`sorted`], and the ends of the partitions.

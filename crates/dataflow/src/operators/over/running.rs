@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::{concat, interleave, take_arrays, take_record_batch};
+use arrow::compute::{concat, interleave, take_arrays};
 use arrow::datatypes::SchemaRef;
 use datafusion_common::ScalarValue;
 use datafusion_expr::window_state::PartitionBatchState;
 use datafusion_physical_expr::window::{
     PartitionBatches, PartitionKey, PartitionWindowAggStates, WindowEvalContext, WindowState,
 };
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Error, Micros, Result, Watermark};
 use tidemill_plan::op::OverOp;
 
@@ -109,7 +110,7 @@ impl Running {
         self.name(&columns, &places, &ids)?;
         let mut runs = self.runs(&places, &ids, times);
         let order = UInt32Array::from(places);
-        let new = take_record_batch(&self.functions.work(rows)?, &order)?;
+        let new = take_rows(&self.functions.work(rows)?, &order)?;
         let work = self.work_rows(&runs, &new)?;
         let values = self.evaluate(&mut runs, &work)?;
         self.keep(runs, &new)?;
@@ -273,7 +274,7 @@ impl Running {
                 partition.kept = run.kept;
             }
         }
-        let segment = self.kept.push(take_record_batch(new, &UInt32Array::from(rows))?)?;
+        let segment = self.kept.push(take_rows(new, &UInt32Array::from(rows))?)?;
         for (row, owner) in owners.into_iter().enumerate() {
             self.partitions[owner].kept.push(RowRef { segment, row: row as u32 });
         }

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::compute::{filter_record_batch, interleave, take_arrays, take_record_batch};
+use arrow::compute::{filter_record_batch, interleave, take_arrays};
 use arrow::datatypes::SchemaRef;
 use arrow::row::{OwnedRow, RowConverter, SortField};
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Result};
 use tidemill_plan::op::OverOp;
 use tidemill_plan::over::{Ahead, Reach};
@@ -150,7 +151,7 @@ impl Updating {
             return self.partitions.input_rows(&kept);
         }
         if kept.is_empty() {
-            return Ok(take_record_batch(new, &UInt32Array::from_iter_values(picks.iter().map(|p| p.1 as u32)))?);
+            return Ok(take_rows(new, &UInt32Array::from_iter_values(picks.iter().map(|p| p.1 as u32)))?);
         }
         let kept = self.partitions.input_rows(&kept)?;
         let columns = kept.columns().iter().zip(new.columns());

@@ -5,8 +5,9 @@
 
 use arrow::array::{Array, BooleanArray, Int64Array, RecordBatch, UInt32Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{concat_batches, filter, filter_record_batch, take_record_batch};
+use arrow::compute::{concat_batches, filter, filter_record_batch};
 use arrow::datatypes::SchemaRef;
+use tidemill_core::delta::take_rows;
 use tidemill_core::{Delta, Micros, Result, Watermark};
 
 use crate::{Cx, LateRows};
@@ -106,7 +107,7 @@ impl Waiting {
             if run.left() > 0 && run.left() * 2 < run.due.len() {
                 let rest = UInt32Array::from_iter_values(run.start as u32..run.due.len() as u32);
                 let due = run.due.split_off(run.start);
-                *run = Run { rows: take_record_batch(&run.rows, &rest)?, due, start: 0 };
+                *run = Run { rows: take_rows(&run.rows, &rest)?, due, start: 0 };
             }
         }
         self.runs.retain(|r| r.left() > 0);
@@ -140,5 +141,5 @@ fn by_due(rows: RecordBatch, due: Vec<Micros>) -> Result<Run> {
     let mut places: Vec<u32> = (0..due.len() as u32).collect();
     places.sort_by_key(|p| due[*p as usize]);
     let due = places.iter().map(|p| due[*p as usize]).collect();
-    Ok(Run { rows: take_record_batch(&rows, &UInt32Array::from(places))?, due, start: 0 })
+    Ok(Run { rows: take_rows(&rows, &UInt32Array::from(places))?, due, start: 0 })
 }

@@ -5,8 +5,8 @@ use arrow::array::types::{
 };
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, UInt32Array};
 use arrow::buffer::ScalarBuffer;
-use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, TimeUnit};
+use tidemill_core::delta::take_rows;
 use tidemill_core::time::{from_micros, to_micros};
 use tidemill_core::{Delta, Micros, Result, Watermark};
 use tidemill_plan::op::RowWindow;
@@ -143,7 +143,7 @@ impl Assign {
             }
         };
         Ok(Some(LateRows {
-            rows: take_record_batch(&delta.batch, &rows)?,
+            rows: take_rows(&delta.batch, &rows)?,
             event_time,
             window_end: late.iter().map(|l| Some(l.end)).collect(),
             watermark: late.iter().map(|l| Some(l.mark)).collect(),

@@ -1,0 +1,56 @@
+//! DataFusion's rules that put conditions of joins together, kept from mixing joins whose NULLs are equal with others.
+//!
+//! A join has one answer to the question whether NULL is equal to NULL, for all of its keys. `eliminate_cross_join` takes a tree of
+//! inner joins apart and gives the answer of one of them to all; `extract_equijoin_predicate` makes keys of further
+//! conditions `a = b` of a join on `c IS NOT DISTINCT FROM d`. Both would find NULL equal to NULL where `=` says that it is not.
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{JoinType, NullEquality, Result};
+use datafusion::logical_expr::{Join, LogicalPlan};
+use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+
+type SharedRule = Arc<dyn OptimizerRule + Send + Sync>;
+
+/// `rule`, or what takes its place.
+pub(crate) fn kept(rule: SharedRule) -> SharedRule {
+    let leave: fn(&LogicalPlan) -> bool = match rule.name() {
+        // Reorders whole trees. (Such joins come to be after the first pass, when most has been put in order.)
+        "eliminate_cross_join" => |plan| {
+            plan.exists(|p| Ok(nulls_are_equal(p).is_some_and(|j| j.join_type == JoinType::Inner))).unwrap_or(true)
+        },
+        "extract_equijoin_predicate" => |plan| nulls_are_equal(plan).is_some_and(|j| !j.on.is_empty()),
+        _ => return rule,
+    };
+    Arc::new(Kept { rule, leave })
+}
+
+fn nulls_are_equal(plan: &LogicalPlan) -> Option<&Join> {
+    match plan {
+        LogicalPlan::Join(join) if join.null_equality == NullEquality::NullEqualsNull => Some(join),
+        _ => None,
+    }
+}
+
+/// A rule that leaves some plans alone.
+#[derive(Debug)]
+struct Kept {
+    rule: SharedRule,
+    leave: fn(&LogicalPlan) -> bool,
+}
+
+impl OptimizerRule for Kept {
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.rule.apply_order()
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        if (self.leave)(&plan) { Ok(Transformed::no(plan)) } else { self.rule.rewrite(plan, config) }
+    }
+}
