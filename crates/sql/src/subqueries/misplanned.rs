@@ -3,10 +3,8 @@
 //! - `x IN (..)` anywhere but among the conditions of a WHERE: its mark is false where SQL says NULL, which shows below NOT.
 //! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there;
 //!   or within a subquery in FROM: it is pulled up without its columns.
-//! - Conditions on outer columns that read two columns of one name: above the subquery they are one.
+//! - A condition on outer columns that reads a column whose name another has as well: above the subquery they are one.
 //! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
-
-use std::collections::HashSet;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType};
@@ -43,7 +41,7 @@ pub(super) fn lateral(join: &Join) -> bool {
         LogicalPlan::SubqueryAlias(SubqueryAlias { input, .. }) => input.as_ref(),
         other => other,
     };
-    matches!(subquery, LogicalPlan::Subquery(subquery) if below(subquery))
+    matches!(subquery, LogicalPlan::Subquery(subquery) if below(subquery) || looks_past(subquery, &[&join.left]))
 }
 
 /// `matters`: whether NULL is not the same as false at this place.
@@ -87,18 +85,22 @@ fn below(subquery: &Subquery) -> bool {
     super::is_correlated(subquery) && (plan.exists(held_back).unwrap_or(false) || same_names(plan))
 }
 
-/// Whether conditions on outer columns read columns of one name from several relations.
+/// Whether a condition on outer columns reads a column whose name others have as well, where it stands.
 fn same_names(plan: &LogicalPlan) -> bool {
-    let mut read: HashSet<Column> = HashSet::new();
-    // The visitor has no error of its own.
-    let _ = plan.apply(|node| {
+    let several = |node: &LogicalPlan, column: &Column| {
+        let inputs = node.inputs();
+        inputs.iter().flat_map(|i| i.schema().fields()).filter(|f| *f.name() == column.name).count() > 1
+    };
+    let shared = |node: &LogicalPlan| {
+        let mut found = false;
         node.apply_expressions(|expr| {
             let correlated = split_conjunction(expr).into_iter().filter(|e| e.contains_outer());
-            correlated.for_each(|e| read.extend(e.column_refs().into_iter().cloned()));
+            found |= correlated.flat_map(Expr::column_refs).any(|c| several(node, c));
             Ok(TreeNodeRecursion::Continue)
-        })
-    });
-    read.iter().any(|a| read.iter().any(|b| a.name == b.name && a.relation != b.relation))
+        })?;
+        Ok(found)
+    };
+    plan.exists(shared).unwrap_or(false)
 }
 
 /// Whether a subquery of an expression over `inputs` refers to a query further out.
