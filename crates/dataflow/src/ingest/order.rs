@@ -13,35 +13,36 @@ use tidemill_core::{Micros, Watermark};
 /// watermark before it: all are within the delay of each other, or they are sorted. `None` says nothing.
 pub(super) fn watermark_after(time: &ArrayRef, delay: Micros, watermark: Watermark) -> Option<Watermark> {
     let ends = ends(time)?;
-    let [first, least, greatest] = [ends.first, ends.least, ends.greatest].map(|t| to_micros(t, ends.unit));
+    let [least, greatest] = [ends.least, ends.greatest].map(|t| to_micros(t, ends.unit));
     let after = greatest.saturating_sub(delay);
-    let within = least >= after || (delay >= 0 && first == least && is_sorted(time));
+    let within = least >= after || (delay >= 0 && ends.sorted);
     // A time cannot say that the input has ended.
     (within && least >= watermark.0).then(|| Watermark(after.min(i64::MAX - 1)).max(watermark))
 }
 
-/// The first, the least and the greatest value of a time column without NULLs, in its unit.
+/// The least and the greatest value of a time column without NULLs, in its unit, and whether its values are sorted.
 struct Ends {
-    first: i64,
     least: i64,
     greatest: i64,
+    sorted: bool,
     unit: TimeUnit,
 }
 
 fn ends(time: &ArrayRef) -> Option<Ends> {
     let DataType::Timestamp(unit, _) = time.data_type() else { return None };
     let values = ticks(time)?;
-    let first = *values.first()?;
+    let (first, last) = (*values.first()?, *values.last()?);
+    if is_sorted(values) {
+        return Some(Ends { least: first, greatest: last, sorted: true, unit: *unit });
+    }
     let (least, greatest) = values.iter().fold((first, first), |(min, max), v| (min.min(*v), max.max(*v)));
-    Some(Ends { first, least, greatest, unit: *unit })
+    Some(Ends { least, greatest, sorted: false, unit: *unit })
 }
 
-fn is_sorted(time: &ArrayRef) -> bool {
-    // In pieces, so that each is compared without a branch for every value.
+/// In pieces, so that each is compared without a branch for every value, and rows in disorder are found out early.
+fn is_sorted(values: &[i64]) -> bool {
     let sorted = |piece: &[i64]| piece.windows(2).fold(true, |sorted, pair| sorted & (pair[0] <= pair[1]));
-    ticks(time).is_some_and(|values| {
-        values.chunks(1024).all(sorted) && values.chunks(1024).is_sorted_by(|a, b| a.last() <= b.first())
-    })
+    values.chunks(1024).all(sorted) && values.chunks(1024).is_sorted_by(|a, b| a.last() <= b.first())
 }
 
 /// The values of a time column in its unit.

@@ -5,6 +5,7 @@
 
 mod standing;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -40,7 +41,7 @@ pub struct Cut {
 pub enum CutRows {
     /// All of them.
     All,
-    /// So many, in one piece, as long as there are any.
+    /// So many, as long as there are any.
     Exactly(usize),
     /// A random number up to this, in random pieces; the end of a split comes with its last row or later.
     UpTo(usize),
@@ -75,11 +76,13 @@ struct Split {
     source: usize,
     id: SplitId,
     ingest: Ingest,
-    /// With the weights that came along, where any did.
-    rows: Delta,
+    /// As they were read, with the weights that came along, where any did. They are not put together: a run is to
+    /// read the rows where they are.
+    rows: VecDeque<Delta>,
     /// Records that could not be decoded.
     rejected: Vec<RejectedRow>,
-    next: usize,
+    /// How many rows have been handed over.
+    taken: usize,
     ended: bool,
 }
 
@@ -215,17 +218,13 @@ async fn read(to_read: &ToRead) -> Result<Vec<Split>> {
     let mut splits = vec![];
     for id in to_read.source.splits().await?.splits {
         let mut reader = to_read.source.open(&id, None, &request).await?;
-        let (mut deltas, mut rejected) = (vec![], vec![]);
+        let (mut rows, mut rejected) = (VecDeque::new(), vec![]);
         while let Some(piece) = reader.next().await? {
-            deltas.push(Delta { weights: piece.weights, ..Delta::insert(piece.batch) });
+            rows.push_back(Delta { weights: piece.weights, ..Delta::insert(piece.batch) });
             rejected.extend(piece.rejected);
         }
-        let rows = match deltas.first() {
-            Some(first) => Delta::concat(&first.schema(), &deltas)?,
-            None => Delta::insert(RecordBatch::new_empty(Arc::clone(&decoded))),
-        };
         let ingest = Ingest::new(&to_read.op, Arc::clone(&decoded))?;
-        splits.push(Split { source: to_read.index, id, ingest, rows, rejected, next: 0, ended: false });
+        splits.push(Split { source: to_read.index, id, ingest, rows, rejected, taken: 0, ended: false });
     }
     Ok(splits)
 }
@@ -239,36 +238,41 @@ fn take_some(
     now: Micros,
     rejected: &mut Vec<RecordBatch>,
 ) -> Result<()> {
-    let left = split.rows.num_rows() - split.next;
     let mut wanted = match cut {
-        CutRows::All => left,
+        CutRows::All => usize::MAX,
         CutRows::Exactly(rows) => rows,
         CutRows::UpTo(most) => random.below(most as u64 + 1) as usize,
-    }
-    .min(left);
-    while wanted > 0 {
+    };
+    while wanted > 0
+        && let Some(next) = split.rows.front_mut()
+    {
+        let most = wanted.min(next.num_rows());
         let len = match cut {
-            CutRows::UpTo(_) => 1 + random.below(wanted as u64) as usize,
-            _ => wanted,
+            CutRows::UpTo(_) if most > 0 => 1 + random.below(most as u64) as usize,
+            _ => most,
         };
-        let rows = split.rows.slice(split.next, len);
+        let rows = next.slice(0, len);
+        *next = next.slice(len, next.num_rows() - len);
+        if next.is_empty() {
+            split.rows.pop_front();
+        }
+        split.taken += len;
+        wanted -= len;
         let piece = Piece {
             batch: rows.batch,
             weights: rows.weights,
             // With the first rows: the cut of the others is what matters.
             rejected: std::mem::take(&mut split.rejected),
-            position: (split.next + len).to_string().into(),
+            position: split.taken.to_string().into(),
             bytes: 0,
             raw: None,
         };
-        split.next += len;
-        wanted -= len;
         let taken = split.ingest.take(piece)?;
         rejected.extend(engine.rows(split.source, &split.id, taken, now)?);
     }
     // The end may come with the last rows, or some epochs after them.
     let at_once = !matches!(cut, CutRows::UpTo(_));
-    if split.next == split.rows.num_rows() && !split.ended && (at_once || random.below(2) == 0) {
+    if split.rows.is_empty() && !split.ended && (at_once || random.below(2) == 0) {
         split.ended = true;
         engine.split_ended(split.source, &split.id, now)?;
     }
