@@ -141,6 +141,7 @@ impl Planner {
         self.open_hinted(&mut query)?;
         windows::legacy::rewrite(&mut query)?;
         resolve::name_duplicates(&mut query);
+        resolve::mark_using(&mut query);
         let plan = self.mending(query, |query| {
             let statement = ast::Statement::Query(Box::new(query.clone()));
             let provider = Provider { planner: self };
@@ -264,6 +265,7 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
     state.register_relation_planner(Arc::new(unnest::UnnestPlanner))?;
+    state.register_relation_planner(Arc::new(resolve::UsingPlanner))?;
     state.register_relation_planner(Arc::new(as_of::planner::AsOfPlanner))?;
     datafusion_functions_json::register_all(&mut state)?;
     for function in crate::functions::all(clock) {

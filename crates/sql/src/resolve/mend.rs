@@ -3,13 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::common::{Column, DataFusionError};
-use sqlparser::ast::{
-    AccessExpr, Expr, Ident, JoinConstraint, JoinOperator, ObjectNamePart, Select, Value, VisitMut, VisitorMut,
-};
+use sqlparser::ast::{AccessExpr, Expr, Ident, Value, VisitMut, VisitorMut};
 use tidemill_core::{Error, Result, Span};
 
 use super::Node;
 use super::duplicates::number_fields;
+use super::using::write_out;
 use crate::catalog::names::{Found, ambiguous, find};
 use crate::error::{column_span, missing_column};
 use crate::parser::source::place;
@@ -20,6 +19,9 @@ use crate::parser::source::place;
 /// `opened` are the columns of all tables of the query, for errors that do not say which columns there are: those about
 /// columns of an outer query.
 pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError, opened: &[Column]) -> Result<bool> {
+    if write_out(node, error)? {
+        return Ok(true);
+    }
     let Some((wrong, valid)) = missing_column(error) else {
         return Ok(mend_outer_field(node, error) || mend_duplicates(node, error));
     };
@@ -162,23 +164,6 @@ impl VisitorMut for Mend<'_> {
             Expr::Identifier(ident) => self.mend(std::slice::from_mut(ident)),
             Expr::CompoundIdentifier(idents) => self.mend(idents),
             _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for join in select.from.iter_mut().flat_map(|t| &mut t.joins) {
-            use JoinOperator::{FullOuter, Inner, Join, Left, LeftOuter, Right, RightOuter};
-            let constraint = match &mut join.join_operator {
-                Join(c) | Inner(c) | Left(c) | LeftOuter(c) | Right(c) | RightOuter(c) | FullOuter(c) => c,
-                _ => continue,
-            };
-            let JoinConstraint::Using(columns) = constraint else { continue };
-            for column in columns {
-                if let [ObjectNamePart::Identifier(ident)] = column.0.as_mut_slice() {
-                    self.mend(std::slice::from_mut(ident));
-                }
-            }
         }
         ControlFlow::Continue(())
     }

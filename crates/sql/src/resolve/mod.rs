@@ -2,7 +2,7 @@
 //!
 //! `provider` opens tables and views by name; `hinted` those with options of their own. `ctes`, `mend` and `fields` find
 //! what differs only in case: common table expressions, columns, fields of rows. `duplicates` tells columns without a name
-//! of their own apart. `locate` finds the place of an error.
+//! of their own apart. `using` writes joins by the names of columns out. `locate` finds the place of an error.
 
 mod ctes;
 mod duplicates;
@@ -11,6 +11,7 @@ mod hinted;
 mod locate;
 mod mend;
 mod provider;
+mod using;
 
 use sqlparser::ast::{Visit, VisitMut};
 
@@ -20,6 +21,7 @@ pub(crate) use fields::FieldNames;
 pub(crate) use locate::locate;
 pub(crate) use mend::mend;
 pub(crate) use provider::Provider;
+pub(crate) use using::{UsingPlanner, mark as mark_using};
 
 /// A query or an expression.
 pub(crate) trait Node: Visit + VisitMut {}
