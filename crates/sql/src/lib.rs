@@ -5,7 +5,8 @@
 //! 1. [`parser`]: text becomes statements.
 //! 2. [`catalog`], [`bind`], [`settings`]: what `CREATE`, `DROP` and `SET` change, and the way to the connectors.
 //! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
-//!    names, `types`, `casts` and `unnest` mean what Flink means by them, `single_row` guards subqueries that are used as
+//!    names, `types`, `casts` and `unnest` mean what Flink means by them, `set_all` keeps
+//!    equal rows apart in set operations, `single_row` guards subqueries that are used as
 //!    values, `subqueries` makes joins of those that DataFusion does not, `error` puts DataFusion's errors in our words.
 //! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
 //!
@@ -23,6 +24,7 @@ mod error;
 pub mod functions;
 mod resolve;
 pub mod session;
+mod set_all;
 mod single_row;
 mod subqueries;
 mod types;

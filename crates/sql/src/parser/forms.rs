@@ -49,6 +49,9 @@ pub fn text(value: impl Into<String>, span: Span) -> Expr {
 /// The expression that begins where the parser stands, if its form is one of ours.
 pub fn prefix(parser: &mut Parser) -> Option<Parsed<Expr>> {
     let [first, second] = [0, 1].map(|n| parser.peek_nth_token_ref(n));
+    if first.token == Token::Minus && word_at(parser, 1, "INTERVAL") {
+        return negative_interval(parser);
+    }
     let Token::Word(Word { value, quote_style: None, keyword }) = &first.token else { return None };
     let paren = second.token == Token::LParen;
     match keyword {
@@ -191,6 +194,19 @@ fn parse_interval(parser: &mut Parser) -> Option<Parsed<Expr>> {
         parser.advance_token();
     }
     Some(interval_units(parser, &value, negative))
+}
+
+/// `-INTERVAL '8' HOUR`, of which DataFusion would turn the sign of the months alone.
+fn negative_interval(parser: &mut Parser) -> Option<Parsed<Expr>> {
+    let (Token::SingleQuotedString(value) | Token::Number(value, _)) = &parser.peek_nth_token_ref(2).token else {
+        return None;
+    };
+    let value = value.clone();
+    unit_at(parser, 3)?;
+    for _ in 0..3 {
+        parser.advance_token();
+    }
+    Some(interval_units(parser, &value, true))
 }
 
 /// The units after the text of an interval.

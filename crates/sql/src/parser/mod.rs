@@ -21,6 +21,7 @@ mod named_windows;
 mod row_in;
 pub mod script;
 mod series;
+pub mod set_operations;
 pub mod source;
 pub mod statement;
 mod steps;

@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::common::{Column, DataFusionError};
+use datafusion::common::{Column, DataFusionError, SchemaError};
 use sqlparser::ast::{AccessExpr, Expr, Ident, Value, VisitMut, VisitorMut};
 use tidemill_core::{Error, Result, Span};
 
 use super::Node;
 use super::duplicates::number_fields;
-use super::using::write_out;
+use super::named_casts::name_casts;
+use super::using::{mark_stars, name_parts, write_out};
 use crate::catalog::names::{Found, ambiguous, find};
 use crate::error::{column_span, missing_column};
 use crate::parser::source::place;
@@ -77,10 +78,31 @@ fn renames(wrong: &Column, valid: &[Column]) -> Result<Option<Vec<String>>> {
     })
 }
 
-/// Fields of different rows can have one name: `SELECT a.x, b.x`. Seen only when they are planned.
+/// Whether DataFusion says that two columns would have one name.
+pub(crate) fn is_duplicate(error: &DataFusionError) -> bool {
+    // Of two expressions the message is the only way that it tells.
+    two_columns(error) || error.strip_backtrace().contains("require unique expression names")
+}
+
+fn two_columns(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::SchemaError(e, _) => matches!(
+            e.as_ref(),
+            SchemaError::DuplicateQualifiedField { .. }
+                | SchemaError::DuplicateUnqualifiedField { .. }
+                | SchemaError::AmbiguousReference { .. }
+        ),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => two_columns(inner),
+        DataFusionError::Shared(inner) => two_columns(inner),
+        DataFusionError::Collection(all) => all.iter().any(two_columns),
+        _ => false,
+    }
+}
+
+/// Columns of one name that are seen only when they are planned: of parts of a FROM without a name, of expressions that
+/// differ by a cast, fields of different rows (`SELECT a.x, b.x`), and those of `*`.
 fn mend_duplicates<N: Node>(node: &mut N, error: &DataFusionError) -> bool {
-    // The message is the only way that it tells.
-    error.strip_backtrace().contains("Projections require unique expression names") && number_fields(node)
+    is_duplicate(error) && (name_parts(node) || name_casts(node) || number_fields(node) || mark_stars(node))
 }
 
 /// DataFusion does not look into fields of a column of an outer query (`CROSS JOIN UNNEST(t.row_column.list)`) where they

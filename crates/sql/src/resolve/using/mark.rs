@@ -4,18 +4,19 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Join, JoinConstraint, JoinOperator, Query, Select,
-    Spanned, TableAlias, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    SelectItem, Spanned, TableAlias, TableFactor, TableWithJoins, VisitMut, VisitorMut,
 };
 
 use crate::parser::finish::select_all;
 use crate::parser::forms::TABLE_ARGUMENT;
+use crate::resolve::Node;
 
 /// How the alias of a marked `FROM` begins; its number follows.
 const MARK: &str = "__using_";
 
 /// Puts each `FROM` with `USING` or `NATURAL` into parentheses with a name of its own.
 pub(crate) fn mark(query: &mut Query) {
-    let _ = VisitMut::visit(query, &mut Marker { made: 0, named: 0 });
+    let _ = VisitMut::visit(query, &mut Marker::default());
 }
 
 /// The number of the mark, if it is one.
@@ -24,7 +25,37 @@ pub(super) fn number(factor: &TableFactor) -> Option<(usize, &TableWithJoins)> {
     Some((alias.name.value.strip_prefix(MARK)?.parse().ok()?, table_with_joins))
 }
 
+/// Marks each `FROM` of a `SELECT` that has `*` beside other columns. Whether there was one.
+pub(in crate::resolve) fn mark_stars<N: Node>(node: &mut N) -> bool {
+    // Numbers that the other marks do not have.
+    let mut marker = Marker { stars: true, made: STARS, ..Marker::default() };
+    let _ = VisitMut::visit(node, &mut marker);
+    marker.made > STARS
+}
+
+const STARS: usize = 1_000_000;
+
+/// Names the queries and window functions in a `FROM` of several that have no name. Whether there was one.
+pub(in crate::resolve) fn name_parts<N: Node>(node: &mut N) -> bool {
+    struct Parts(Marker);
+    impl VisitorMut for Parts {
+        type Break = ();
+        fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+            if select.from.len() > 1 || select.from.iter().any(|from| !from.joins.is_empty()) {
+                select.from.iter_mut().for_each(|from| self.0.name(from));
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut parts = Parts(Marker::default());
+    let _ = VisitMut::visit(node, &mut parts);
+    parts.0.named > 0
+}
+
+#[derive(Default)]
 struct Marker {
+    /// Whether those with `*` are marked, and not those that join by names.
+    stars: bool,
     made: usize,
     named: usize,
 }
@@ -34,7 +65,11 @@ impl VisitorMut for Marker {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         select.from.iter_mut().for_each(named_joins);
-        if !select.from.iter().any(joins_by_name) {
+        let wanted = match self.stars {
+            true => select.projection.len() > 1 && select.projection.iter().any(is_star),
+            false => select.from.iter().any(joins_by_name),
+        };
+        if !wanted {
             return ControlFlow::Continue(());
         }
         let mut all = std::mem::take(&mut select.from).into_iter();
@@ -48,14 +83,20 @@ impl VisitorMut for Marker {
             global: false,
             join_operator: JoinOperator::CrossJoin(JoinConstraint::None),
         }));
-        self.name(&mut whole);
+        if !whole.joins.is_empty() {
+            self.name(&mut whole);
+        }
         self.made += 1;
-        let name = format!("{MARK}{}", self.made);
-        let alias = Some(TableAlias { explicit: true, name: Ident::new(name), columns: vec![], at: None });
+        let alias = Some(named(Ident::new(format!("{MARK}{}", self.made))));
         let marked = TableFactor::NestedJoin { table_with_joins: Box::new(whole), alias };
         select.from = vec![TableWithJoins { relation: marked, joins: vec![] }];
         ControlFlow::Continue(())
     }
+}
+
+/// `*` or `t.*`, which are written out when their columns are known.
+pub(super) fn is_star(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
 }
 
 impl Marker {
@@ -69,7 +110,8 @@ impl Marker {
                 TableFactor::TableFunction { expr, alias } => {
                     if alias.is_none() {
                         // As if it were the table that it is over.
-                        *alias = table_of(expr).map(|name| named(name, vec![]));
+                        *alias = table_of(expr).map(named);
+                        self.named += usize::from(alias.is_some());
                     }
                     alias
                 }
@@ -81,14 +123,14 @@ impl Marker {
             };
             if alias.is_none() {
                 self.named += 1;
-                *alias = Some(named(Ident::with_span(span, format!("__part_{}", self.named)), vec![]));
+                *alias = Some(named(Ident::with_span(span, format!("__part_{}", self.named))));
             }
         }
     }
 }
 
-fn named(name: Ident, columns: Vec<sqlparser::ast::TableAliasColumnDef>) -> TableAlias {
-    TableAlias { explicit: true, name, columns, at: None }
+fn named(name: Ident) -> TableAlias {
+    TableAlias { explicit: true, name, columns: vec![], at: None }
 }
 
 /// The table that a window function is over, where it is one with a name.

@@ -4,6 +4,8 @@
 //! know which is meant in a condition. Here such joins are written out, with `ON` and the column that is meant in each place. That
 //! takes the columns of what is joined, which only the planner knows: [`marked`](mark::marked) puts a mark around such a `FROM`, the
 //! [`planner`] answers it with the columns it found, as an error, and [`write_out`] writes the query anew, which is then planned again.
+//!
+//! `SELECT *, a` takes the same way, where it gives two columns of one name.
 
 mod mark;
 mod planner;
@@ -11,5 +13,6 @@ mod rewrite;
 mod scope;
 
 pub(crate) use mark::mark;
+pub(super) use mark::{mark_stars, name_parts};
 pub(crate) use planner::UsingPlanner;
 pub(super) use rewrite::write_out;

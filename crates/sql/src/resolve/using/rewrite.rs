@@ -2,17 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::common::DataFusionError;
+use datafusion::common::{Column, DataFusionError};
 use sqlparser::ast::{
-    Distinct, ExcludeSelectItem, Expr, GroupByExpr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
-    VisitMut, VisitorMut, WildcardAdditionalOptions,
+    Distinct, ExcludeSelectItem, Expr, GroupByExpr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 use tidemill_core::{Error, Result};
 
 use super::mark::number;
 use super::planner::{Columns, columns_of};
-use super::scope::{Visible, merged, resolve};
+use super::scope::{Visible, merged, resolve, visible};
 use crate::resolve::Node;
+use crate::resolve::duplicates::{by_last_name, of_select};
 
 /// If `error` brings the columns of a marked `FROM`: writes its query out. Whether it was so.
 pub(in crate::resolve) fn write_out<N: Node>(node: &mut N, error: &DataFusionError) -> Result<bool> {
@@ -56,7 +57,7 @@ impl WriteOut<'_> {
         match resolve(&mut joined, &mut parts) {
             Ok(seen) => {
                 *from = joined;
-                in_select(select, order_by, &seen);
+                in_select(select, order_by, &seen, &self.columns.parts.concat());
                 self.done = true;
                 ControlFlow::Continue(())
             }
@@ -65,7 +66,7 @@ impl WriteOut<'_> {
     }
 }
 
-fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visible]) {
+fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visible], all: &[Column]) {
     let mut projection = vec![];
     for item in std::mem::take(&mut select.projection) {
         match item {
@@ -73,6 +74,24 @@ fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visibl
                 let left_out = left_out(&options);
                 let shown = seen.iter().filter(|v| !left_out.iter().any(|o| o.eq_ignore_ascii_case(&v.name)));
                 projection.extend(shown.map(item_of));
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(table), options)
+                if is_plain(&options) =>
+            {
+                let left_out = left_out(&options);
+                let table_name = table.0.last().and_then(|p| p.as_ident()).map_or("", |i| i.value.as_str());
+                let of_table = |c: &&Column| {
+                    c.relation.as_ref().is_some_and(|r| r.table().eq_ignore_ascii_case(table_name))
+                        && !left_out.iter().any(|o| o.eq_ignore_ascii_case(&c.name))
+                };
+                let shown: Vec<_> = all.iter().filter(of_table).cloned().map(visible).collect();
+                match shown.is_empty() {
+                    true => projection.push(SelectItem::QualifiedWildcard(
+                        SelectItemQualifiedWildcardKind::ObjectName(table),
+                        options,
+                    )),
+                    false => projection.extend(shown.iter().map(item_of)),
+                }
             }
             SelectItem::UnnamedExpr(Expr::Identifier(name)) => match merged(&name.value, seen) {
                 Some(column) => projection.push(SelectItem::ExprWithAlias { expr: column.expr.clone(), alias: name }),
@@ -94,6 +113,7 @@ fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visibl
         }
     }
     select.projection = projection;
+    of_select(select, by_last_name);
     if let Some(Distinct::On(on)) = &mut select.distinct {
         on.iter_mut().for_each(|e| with_merged(e, seen));
     }

@@ -78,7 +78,8 @@ fn of_part(part: &mut TableFactor, parts: &mut impl Iterator<Item = Vec<Column>>
     Ok(columns.into_iter().map(visible).collect())
 }
 
-fn visible(column: Column) -> Visible {
+/// A column as it is.
+pub(super) fn visible(column: Column) -> Visible {
     let name = Ident::with_quote('`', &column.name);
     let expr = match &column.relation {
         None => Expr::Identifier(name),
