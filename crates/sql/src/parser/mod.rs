@@ -23,6 +23,7 @@ pub mod script;
 mod series;
 pub mod set_operations;
 pub mod source;
+mod spellings;
 pub mod statement;
 mod steps;
 pub mod substitute;
