@@ -5,9 +5,9 @@
 //! 1. [`parser`]: text becomes statements.
 //! 2. [`catalog`], [`bind`], [`settings`]: what `CREATE`, `DROP` and `SET` change, and the way to the connectors.
 //! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
-//!    names, `types`, `casts` and `unnest` mean what Flink means by them, `single_row` guards subqueries that are used as
-//!    values, `subqueries` makes joins of those that DataFusion does not, `null_equality`
-//!    keeps two of its rules from harm, `error` puts DataFusion's errors in our words.
+//!    names, `types`, `casts` and `unnest` mean what Flink means by them, `set_all` keeps equal rows apart in set operations,
+//!    `single_row` guards subqueries that are used as values, `subqueries` makes joins of those that DataFusion does not,
+//!    `null_equality` keeps two of its rules from harm, `error` puts its errors in our words.
 //! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
 //!
 //! This crate parses and plans. It runs nothing, and knows neither the dataflow nor any connector.
@@ -25,6 +25,7 @@ pub mod functions;
 mod null_equality;
 mod resolve;
 pub mod session;
+mod set_all;
 mod single_row;
 mod subqueries;
 mod types;

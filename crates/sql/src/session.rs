@@ -33,6 +33,7 @@ use crate::lower::lateral;
 use crate::null_equality;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
+use crate::set_all;
 use crate::single_row;
 use crate::subqueries::{self, Which};
 use crate::types::FlinkTypes;
@@ -142,6 +143,7 @@ impl Planner {
         self.open_hinted(&mut query)?;
         windows::legacy::rewrite(&mut query)?;
         resolve::name_duplicates(&mut query);
+        resolve::mark_using(&mut query);
         let plan = self.mending(query, |query| {
             let statement = ast::Statement::Query(Box::new(query.clone()));
             let provider = Provider { planner: self };
@@ -150,7 +152,7 @@ impl Planner {
                 self.sql_to_rel(&provider, |s| s.sql_to_expr(expr, schema, &mut PlannerContext::new()))
             })
         })?;
-        unnest::flatten(plan).map_err(planning)
+        resolve::without_named_casts(plan).and_then(unnest::flatten).map_err(planning)
     }
 
     /// An expression over the columns of `schema`, its types coerced.
@@ -169,14 +171,21 @@ impl Planner {
 
     /// Plans, mends the name that was not found if it differs only in case, and plans again.
     fn mending<N: resolve::Node, T>(&self, mut node: N, plan: impl Fn(&N) -> PlanResult<T>) -> Result<T> {
+        // What was wrong with columns of one name is said of the query as it was written.
+        let mut duplicate = None;
         for _ in 0..MENDS {
             match plan(&node) {
                 Ok(planned) => return Ok(planned),
                 Err(e) => {
+                    let is_duplicate = resolve::is_duplicate(&e);
                     let mended = resolve::mend(&mut node, &e, &self.opened_columns())
                         .map_err(|e| resolve::locate(e, &node, &self.state))?;
                     if !mended {
-                        return Err(self.explained(e, &node));
+                        let first = if is_duplicate { duplicate } else { None };
+                        return Err(self.explained(first.unwrap_or(e), &node));
+                    }
+                    if is_duplicate && duplicate.is_none() {
+                        duplicate = Some(e);
                     }
                 }
             }
@@ -265,6 +274,8 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
     state.register_relation_planner(Arc::new(unnest::UnnestPlanner))?;
+    state.register_relation_planner(Arc::new(resolve::UsingPlanner))?;
+    state.register_relation_planner(Arc::new(set_all::SetAllPlanner))?;
     state.register_relation_planner(Arc::new(as_of::planner::AsOfPlanner))?;
     datafusion_functions_json::register_all(&mut state)?;
     for function in crate::functions::all(clock) {

@@ -95,6 +95,10 @@ impl SqlDialect for Dialect {
         true
     }
 
+    fn supports_limit_comma(&self) -> bool {
+        true
+    }
+
     fn allow_extract_custom(&self) -> bool {
         true
     }

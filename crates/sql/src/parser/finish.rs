@@ -18,7 +18,7 @@ use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::write_out;
 use super::source::place;
-use super::{row_in, series};
+use super::{row_in, series, set_operations, spellings};
 use crate::as_of::syntax;
 
 /// The options of `/*+ OPTIONS(..) */`, by the place of the table's name that they stand behind.
@@ -86,6 +86,8 @@ impl VisitorMut for Finish<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let span = query.span();
+        set_operations::rewrite(&mut query.body);
+        spellings::limit(query);
         refuse_if(query.with.as_ref().is_some_and(|w| w.recursive), span, "WITH RECURSIVE")?;
         refuse_if(!query.locks.is_empty(), span, "FOR UPDATE")?;
         refuse_if(query.for_clause.is_some(), span, "FOR XML or JSON")?;
@@ -171,6 +173,9 @@ impl VisitorMut for Finish<'_> {
     /// After what is inside has been visited, since the hint makes a table of it that has been seen to already.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         self.hint_in_argument(expr);
+        if let Err(e) = spellings::rewrite(expr) {
+            return ControlFlow::Break(e);
+        }
         row_in::rewrite_value(expr);
         fields_by_text(expr);
         as_calls(expr);

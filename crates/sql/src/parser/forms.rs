@@ -12,7 +12,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::interval::{self, Unit};
-use super::{json, json_make, types};
+use super::{json, json_make, spellings, types};
 
 type Parsed<T> = Result<T, ParserError>;
 
@@ -48,6 +48,12 @@ pub fn text(value: impl Into<String>, span: Span) -> Expr {
 
 /// The expression that begins where the parser stands, if its form is one of ours.
 pub fn prefix(parser: &mut Parser) -> Option<Parsed<Expr>> {
+    if parser.peek_token_ref().token == Token::Minus && word_at(parser, 1, "INTERVAL") {
+        return negative_interval(parser);
+    }
+    if let Some(parsed) = spellings::prefix(parser) {
+        return Some(parsed);
+    }
     let [first, second] = [0, 1].map(|n| parser.peek_nth_token_ref(n));
     let Token::Word(Word { value, quote_style: None, keyword }) = &first.token else { return None };
     let paren = second.token == Token::LParen;
@@ -159,6 +165,9 @@ fn cast(parser: &mut Parser, kind: CastKind) -> Parsed<Expr> {
     parser.expect_keyword(Keyword::AS)?;
     let target = types::parse_type(parser)?;
     parser.expect_token(&Token::RParen)?;
+    if let Some(row) = spellings::row_as(&expr, &target.data_type) {
+        return Ok(row);
+    }
     let expr = Expr::Cast {
         kind,
         expr: Box::new(expr),
@@ -191,6 +200,19 @@ fn parse_interval(parser: &mut Parser) -> Option<Parsed<Expr>> {
         parser.advance_token();
     }
     Some(interval_units(parser, &value, negative))
+}
+
+/// `-INTERVAL '8' HOUR`, of which DataFusion would turn the sign of the months alone.
+fn negative_interval(parser: &mut Parser) -> Option<Parsed<Expr>> {
+    let (Token::SingleQuotedString(value) | Token::Number(value, _)) = &parser.peek_nth_token_ref(2).token else {
+        return None;
+    };
+    let value = value.clone();
+    unit_at(parser, 3)?;
+    for _ in 0..3 {
+        parser.advance_token();
+    }
+    Some(interval_units(parser, &value, true))
 }
 
 /// The units after the text of an interval.

@@ -6,6 +6,7 @@ use tidemill_core::{Error, Result, Span};
 
 use super::script::Script;
 use super::statement::Name;
+use crate::catalog::store::plain_name;
 
 impl Script<'_> {
     /// Runs a parser of sqlparser's.
@@ -111,13 +112,14 @@ impl Script<'_> {
         }
     }
 
-    /// `t`, `database.t`.
+    /// `t`, `database.t`. That of a table in the default catalog and database is its name alone.
     pub(super) fn table_name(&mut self) -> Result<Name> {
         let mut name = self.name()?;
         while self.token(&Token::Period) {
             let part = self.name()?;
             name.value = format!("{name}.{part}");
         }
+        name.value = plain_name(&name.value).to_string();
         Ok(name)
     }
 

@@ -1,6 +1,6 @@
-//! Columns of a result without a name of their own: `SELECT 1, 1`, `SELECT COUNT(*), COUNT(*)`.
+//! Columns of a result of one name: `SELECT 1, 1`, `SELECT COUNT(*), COUNT(*)`, `SELECT a AS x, b AS x`.
 //!
-//! DataFusion names them by their expressions and refuses two of one name; Flink numbers them. The second and later ones
+//! DataFusion names those without a name by their expressions and refuses two of one name; Flink numbers them. The second and later ones
 //! are numbered here.
 
 use std::ops::ControlFlow;
@@ -22,16 +22,13 @@ pub(crate) fn name_duplicates(query: &mut Query) {
     let _ = VisitMut::visit(query, &mut Duplicates);
 }
 
-/// Numbers columns that end in the name of one before them: `a.x, b.x` becomes `a.x, b.x AS x1`. Whether there was one.
+/// Numbers columns that end in the name of one before them: `a.x, b.x` becomes `a.x, b.x AS x0`. Whether there was one.
 pub(super) fn number_fields<N: Node>(node: &mut N) -> bool {
     struct Fields(bool);
     impl VisitorMut for Fields {
         type Break = ();
         fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-            self.0 |= of_select(select, |expr| match expr {
-                Expr::CompoundIdentifier(parts) => parts.last().map_or(String::new(), |p| p.value.to_lowercase()),
-                other => name_of(other),
-            });
+            self.0 |= of_select(select, by_last_name);
             ControlFlow::Continue(())
         }
     }
@@ -40,30 +37,55 @@ pub(super) fn number_fields<N: Node>(node: &mut N) -> bool {
     fields.0
 }
 
-fn of_select(select: &mut Select, name_of: impl Fn(&Expr) -> String) -> bool {
+/// Numbers the columns of `select` that have the name of one before them, explicit names and those of columns alike.
+pub(super) fn of_select(select: &mut Select, name_of: impl Fn(&Expr) -> String) -> bool {
     let mut numbered = false;
+    // As DataFusion has them, without regard to case; and those by which others would call the column.
     let mut names: Vec<String> = vec![];
+    let mut called: Vec<(String, bool)> = vec![];
     for i in 0..select.projection.len() {
-        let name = match &select.projection[i] {
-            SelectItem::UnnamedExpr(expr) => name_of(expr),
-            SelectItem::ExprWithAlias { alias, .. } => alias.value.to_lowercase(),
+        let (name, own, explicit) = match &select.projection[i] {
+            SelectItem::UnnamedExpr(expr) => (name_of(expr), own_name(expr).unwrap_or_default(), false),
+            SelectItem::ExprWithAlias { alias, .. } => (alias.value.to_lowercase(), alias.value.clone(), true),
             _ => continue,
         };
-        if let SelectItem::UnnamedExpr(expr) = &select.projection[i]
-            && names.contains(&name)
-        {
-            let alias = match expr {
-                Expr::Identifier(column) => format!("{}{i}", column.value),
-                Expr::CompoundIdentifier(parts) => format!("{}{i}", parts.last().map_or("", |p| p.value.as_str())),
-                _ => format!("EXPR${i}"),
+        let taken = match explicit {
+            true => called.iter().any(|(c, _)| *c == own),
+            false => names.contains(&name) || called.iter().any(|(c, explicit)| *explicit && *c == own),
+        };
+        if taken && let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = &select.projection[i] {
+            let free = |n: &String| !called.iter().any(|(c, _)| c == n);
+            let alias = match own.is_empty() {
+                false => (0..).map(|n| format!("{own}{n}")).find(free).unwrap_or_default(),
+                true => format!("EXPR${i}"),
             };
+            called.push((alias.clone(), true));
             let alias = Ident::with_quote_and_span('`', expr.span(), alias);
             select.projection[i] = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
             numbered = true;
+        } else if !own.is_empty() {
+            called.push((own, explicit));
         }
         names.push(name);
     }
     numbered
+}
+
+/// The name that a column has of its own.
+fn own_name(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Identifier(column) => Some(column.value.clone()),
+        Expr::CompoundIdentifier(parts) => parts.last().map(|p| p.value.clone()),
+        _ => None,
+    }
+}
+
+/// Numbers columns by their last names.
+pub(super) fn by_last_name(expr: &Expr) -> String {
+    match expr {
+        Expr::CompoundIdentifier(parts) => parts.last().map_or(String::new(), |p| p.value.to_lowercase()),
+        other => name_of(other),
+    }
 }
 
 /// What DataFusion makes a column's name of: the expression without its casts.

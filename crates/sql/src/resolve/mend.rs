@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::common::{Column, DataFusionError};
-use sqlparser::ast::{
-    AccessExpr, Expr, Ident, JoinConstraint, JoinOperator, ObjectNamePart, Select, Value, VisitMut, VisitorMut,
-};
+use datafusion::common::{Column, DataFusionError, SchemaError};
+use sqlparser::ast::{AccessExpr, Expr, Ident, Value, VisitMut, VisitorMut};
 use tidemill_core::{Error, Result, Span};
 
 use super::Node;
 use super::duplicates::number_fields;
+use super::named_casts::name_casts;
+use super::using::{mark_stars, name_parts, write_out};
 use crate::catalog::names::{Found, ambiguous, find};
 use crate::error::{column_span, missing_column};
 use crate::parser::source::place;
@@ -20,6 +20,9 @@ use crate::parser::source::place;
 /// `opened` are the columns of all tables of the query, for errors that do not say which columns there are: those about
 /// columns of an outer query.
 pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError, opened: &[Column]) -> Result<bool> {
+    if write_out(node, error)? {
+        return Ok(true);
+    }
     let Some((wrong, valid)) = missing_column(error) else {
         return Ok(mend_outer_field(node, error) || mend_duplicates(node, error));
     };
@@ -75,10 +78,31 @@ fn renames(wrong: &Column, valid: &[Column]) -> Result<Option<Vec<String>>> {
     })
 }
 
-/// Fields of different rows can have one name: `SELECT a.x, b.x`. Seen only when they are planned.
+/// Whether DataFusion says that two columns would have one name.
+pub(crate) fn is_duplicate(error: &DataFusionError) -> bool {
+    // Of two expressions the message is the only way that it tells.
+    two_columns(error) || error.strip_backtrace().contains("require unique expression names")
+}
+
+fn two_columns(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::SchemaError(e, _) => matches!(
+            e.as_ref(),
+            SchemaError::DuplicateQualifiedField { .. }
+                | SchemaError::DuplicateUnqualifiedField { .. }
+                | SchemaError::AmbiguousReference { .. }
+        ),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => two_columns(inner),
+        DataFusionError::Shared(inner) => two_columns(inner),
+        DataFusionError::Collection(all) => all.iter().any(two_columns),
+        _ => false,
+    }
+}
+
+/// Columns of one name that are seen only when they are planned: of parts of a FROM without a name, of expressions that
+/// differ by a cast, fields of different rows (`SELECT a.x, b.x`), and those of `*`.
 fn mend_duplicates<N: Node>(node: &mut N, error: &DataFusionError) -> bool {
-    // The message is the only way that it tells.
-    error.strip_backtrace().contains("Projections require unique expression names") && number_fields(node)
+    is_duplicate(error) && (name_parts(node) || name_casts(node) || number_fields(node) || mark_stars(node))
 }
 
 /// DataFusion does not look into fields of a column of an outer query (`CROSS JOIN UNNEST(t.row_column.list)`) where they
@@ -162,23 +186,6 @@ impl VisitorMut for Mend<'_> {
             Expr::Identifier(ident) => self.mend(std::slice::from_mut(ident)),
             Expr::CompoundIdentifier(idents) => self.mend(idents),
             _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for join in select.from.iter_mut().flat_map(|t| &mut t.joins) {
-            use JoinOperator::{FullOuter, Inner, Join, Left, LeftOuter, Right, RightOuter};
-            let constraint = match &mut join.join_operator {
-                Join(c) | Inner(c) | Left(c) | LeftOuter(c) | Right(c) | RightOuter(c) | FullOuter(c) => c,
-                _ => continue,
-            };
-            let JoinConstraint::Using(columns) = constraint else { continue };
-            for column in columns {
-                if let [ObjectNamePart::Identifier(ident)] = column.0.as_mut_slice() {
-                    self.mend(std::slice::from_mut(ident));
-                }
-            }
         }
         ControlFlow::Continue(())
     }

@@ -105,6 +105,10 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let named_cast = super::named_casts::function();
+        if name == named_cast.name() {
+            return Some(named_cast);
+        }
         self.state().scalar_functions().get(name).cloned()
     }
 

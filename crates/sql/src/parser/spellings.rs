@@ -1,0 +1,214 @@
+//! Standard SQL's spellings of what sqlparser or DataFusion know in one way only: `TRIM(LEADING FROM x)`, `CASE b WHEN 2, 3 THEN`,
+//! `UNKNOWN`, `CAST(ROW(..) AS ROW<..>)`, `LIKE .. ESCAPE`, `WITHIN GROUP` of any aggregate, `COUNT(DISTINCT a, b)`, `LIMIT m, n`.
+
+use datafusion::arrow::datatypes::DataType;
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{
+    CaseWhen, CastKind, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, LimitClause, Offset, OffsetRows, Query, Spanned, TrimWhereField, Value,
+};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Token, Word};
+use tidemill_core::{Error, Result};
+
+use super::forms::{call, fail, text, word_at};
+use super::source::place;
+use super::types;
+
+type Parsed<T> = std::result::Result<T, ParserError>;
+
+/// Forms that sqlparser does not read.
+pub(super) fn prefix(parser: &mut Parser) -> Option<Parsed<Expr>> {
+    let Token::Word(Word { value, quote_style: None, keyword }) = &parser.peek_token_ref().token else { return None };
+    let next = &parser.peek_nth_token_ref(1).token;
+    match keyword {
+        Keyword::TRIM if *next == Token::LParen && word_at(parser, 3, "FROM") => {
+            let at = [
+                ("LEADING", TrimWhereField::Leading),
+                ("TRAILING", TrimWhereField::Trailing),
+                ("BOTH", TrimWhereField::Both),
+            ];
+            let (_, at) = at.into_iter().find(|(word, _)| word_at(parser, 2, word))?;
+            (0..4).for_each(|_| parser.advance_token());
+            Some(parser.parse_expr().and_then(|expr| {
+                parser.expect_token(&Token::RParen)?;
+                let (expr, trim_where) = (Box::new(expr), Some(at));
+                Ok(Expr::Trim { expr, trim_where, trim_what: None, trim_characters: None })
+            }))
+        }
+        Keyword::CASE => Some(case(parser)),
+        Keyword::UNKNOWN if !matches!(next, Token::LParen | Token::Period) => {
+            let span = parser.next_token().span;
+            Some(Ok(cast(Expr::Value(Value::Null.with_span(span)), &DataType::Boolean)))
+        }
+        _ if value.starts_with('_') && matches!(next, Token::SingleQuotedString(_)) => {
+            let at = parser.peek_token_ref().clone();
+            Some(fail(&at, "a text with the name of a character set is not supported: write '..' or U&'..'"))
+        }
+        _ => None,
+    }
+}
+
+/// `CASE`, where several values may stand behind one `WHEN`.
+fn case(parser: &mut Parser) -> Parsed<Expr> {
+    let case_token = AttachedToken(parser.next_token());
+    let operand = match parser.peek_keyword(Keyword::WHEN) {
+        true => None,
+        false => Some(Box::new(parser.parse_expr()?)),
+    };
+    parser.expect_keyword(Keyword::WHEN)?;
+    let mut conditions = vec![];
+    loop {
+        let values = match operand {
+            Some(_) => parser.parse_comma_separated(Parser::parse_expr)?,
+            None => vec![parser.parse_expr()?],
+        };
+        parser.expect_keyword(Keyword::THEN)?;
+        let result = parser.parse_expr()?;
+        conditions.extend(values.into_iter().map(|condition| CaseWhen { condition, result: result.clone() }));
+        if !parser.parse_keyword(Keyword::WHEN) {
+            break;
+        }
+    }
+    let else_result = match parser.parse_keyword(Keyword::ELSE) {
+        true => Some(Box::new(parser.parse_expr()?)),
+        false => None,
+    };
+    parser.expect_keyword(Keyword::END)?;
+    let end_token = AttachedToken(parser.get_current_token().clone());
+    Ok(Expr::Case { case_token, end_token, operand, conditions, else_result })
+}
+
+fn cast(expr: Expr, to: &DataType) -> Expr {
+    let data_type = types::carry(to);
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
+}
+
+/// `ROW(1, 'a')` as a row with the fields of `to`, by their places.
+pub(super) fn row_as(expr: &Expr, to: &DataType) -> Option<Expr> {
+    let (Expr::Function(function), DataType::Struct(fields)) = (expr, to) else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    if !function.name.to_string().eq_ignore_ascii_case("ROW") || list.args.len() != fields.len() {
+        return None;
+    }
+    let mut parts = vec![];
+    for (field, arg) in fields.iter().zip(&list.args) {
+        let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = arg else { return None };
+        parts.push(text(field.name().clone(), value.span()));
+        let value = row_as(value, field.data_type()).unwrap_or_else(|| cast(value.clone(), field.data_type()));
+        parts.push(value);
+    }
+    Some(call("named_struct", expr.span(), parts))
+}
+
+/// `LIMIT m, n` as `LIMIT n OFFSET m`.
+pub(super) fn limit(query: &mut Query) {
+    if let Some(LimitClause::OffsetCommaLimit { offset, limit }) = &query.limit_clause {
+        let offset = Some(Offset { value: offset.clone(), rows: OffsetRows::None });
+        let limit = Some(limit.clone());
+        query.limit_clause = Some(LimitClause::LimitOffset { limit, offset, limit_by: vec![] });
+    }
+}
+
+/// Forms that DataFusion does not know.
+pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
+    match expr {
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            let Some(Value::SingleQuotedString(escape)) = escape_char.as_ref().map(|v| &v.value) else {
+                return Ok(());
+            };
+            if escape != "\\" {
+                **pattern = escaped(pattern, escape)?;
+                *escape_char = None;
+            }
+        }
+        Expr::Value(v) => {
+            if let Value::UnicodeStringLiteral(text) = &mut v.value {
+                v.value = Value::SingleQuotedString(std::mem::take(text));
+            }
+        }
+        Expr::Function(function) => {
+            within_group(function);
+            count_of_rows(function);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The pattern with a backslash in the place of `escape`.
+fn escaped(pattern: &Expr, escape: &str) -> Result<Expr> {
+    let wrong = |message: &str| Error::statement(message).at(place(pattern.span()));
+    let mut chars = escape.chars();
+    let (Some(escape), None) = (chars.next(), chars.next()) else {
+        return Err(wrong("ESCAPE takes one character"));
+    };
+    let own = match pattern {
+        Expr::Value(v) => match &v.value {
+            Value::SingleQuotedString(own) => own,
+            _ => return Err(wrong("LIKE takes a text")),
+        },
+        _ => {
+            return Err(Error::unsupported("ESCAPE behind a pattern that is not written out is not supported")
+                .with_hint("The backslash escapes in every pattern.")
+                .at(place(pattern.span())));
+        }
+    };
+    let mut out = String::new();
+    let mut chars = own.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            c if c == escape => match chars.next() {
+                Some(next) if next == escape || next == '%' || next == '_' => out.extend(['\\', next]),
+                _ => {
+                    let message = format!("behind '{escape}' a pattern has '%', '_' or '{escape}' once more");
+                    return Err(wrong(&message));
+                }
+            },
+            '\\' => out.push_str("\\\\"),
+            c => out.push(c),
+        }
+    }
+    Ok(text(out, pattern.span()))
+}
+
+/// Aggregates that take their order in parentheses.
+const ORDERED: [&str; 5] = ["listagg", "string_agg", "array_agg", "first_value", "last_value"];
+
+/// `LISTAGG(x) WITHIN GROUP (ORDER BY y)` as `LISTAGG(x ORDER BY y)`.
+fn within_group(function: &mut Function) {
+    let name = function.name.to_string();
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    if !function.within_group.is_empty() && ORDERED.iter().any(|o| name.eq_ignore_ascii_case(o)) {
+        list.clauses.push(FunctionArgumentClause::OrderBy(std::mem::take(&mut function.within_group)));
+    }
+}
+
+/// `COUNT(DISTINCT a, b)`: the rows in which nothing is NULL.
+fn count_of_rows(function: &mut Function) {
+    let name = function.name.to_string();
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+    if !name.eq_ignore_ascii_case("COUNT") || !distinct || list.args.len() < 2 {
+        return;
+    }
+    let value = |arg: &FunctionArg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value.clone()),
+        _ => None,
+    };
+    let Some(values) = list.args.iter().map(value).collect::<Option<Vec<_>>>() else { return };
+    let span = values[0].span();
+    let conditions = values.iter().map(|v| CaseWhen {
+        condition: Expr::IsNull(Box::new(Expr::Nested(Box::new(v.clone())))),
+        result: Expr::Value(Value::Null.with_span(span)),
+    });
+    let row = Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: conditions.collect(),
+        else_result: Some(Box::new(call("struct", span, values))),
+    };
+    list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(row))];
+}

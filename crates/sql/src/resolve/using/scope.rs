@@ -1,0 +1,162 @@
+//! The columns that are in sight behind a join, and what each of them stands for.
+
+use datafusion::common::{Column, TableReference};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Spanned, TableFactor,
+    TableWithJoins, Value,
+};
+use sqlparser::tokenizer::Span;
+use tidemill_core::{Error, Result};
+
+use super::mark::{constraint, constraint_mut};
+use super::rewrite::with_merged;
+use crate::catalog::names::{Found, find, find_one};
+use crate::parser::forms::call;
+use crate::parser::source::place;
+
+/// A column in sight.
+#[derive(Debug, Clone)]
+pub(super) struct Visible {
+    pub(super) name: String,
+    /// What it stands for.
+    pub(super) expr: Expr,
+    /// Whether it is one column of several tables.
+    pub(super) merged: bool,
+}
+
+/// Writes the joins of `joined` with `ON`, and tells the columns that are in sight then. `parts` are those of each part.
+pub(super) fn resolve(
+    joined: &mut TableWithJoins,
+    parts: &mut impl Iterator<Item = Vec<Column>>,
+) -> Result<Vec<Visible>> {
+    let mut left = of_part(&mut joined.relation, parts)?;
+    for join in &mut joined.joins {
+        let right = of_part(&mut join.relation, parts)?;
+        let keys = match constraint(&join.join_operator) {
+            Some(JoinConstraint::Using(names)) => {
+                let keys = names.iter().map(|name| key(name, &left, &right));
+                keys.collect::<Result<Vec<_>>>()?
+            }
+            Some(JoinConstraint::Natural) => {
+                let both = |l: &&Visible| right.iter().any(|r| r.name == l.name);
+                let names: Vec<_> = left.iter().filter(both).map(|l| l.name.clone()).collect();
+                let keys = names.iter().map(|name| Ok((one(name, &left)?, one(name, &right)?)));
+                keys.collect::<Result<Vec<_>>>()?
+            }
+            _ => {
+                if let Some(JoinConstraint::On(on)) = constraint_mut(&mut join.join_operator) {
+                    let seen: Vec<_> = left.iter().chain(&right).cloned().collect();
+                    with_merged(on, &seen);
+                }
+                left = in_sight(&join.join_operator, left, right, vec![]);
+                continue;
+            }
+        };
+        let equal = keys.iter().map(|(l, r)| Expr::BinaryOp {
+            left: Box::new(l.expr.clone()),
+            op: BinaryOperator::Eq,
+            right: Box::new(r.expr.clone()),
+        });
+        let and = |a, b| Expr::BinaryOp { left: Box::new(a), op: BinaryOperator::And, right: Box::new(b) };
+        let always = || Expr::Value(Value::Boolean(true).with_empty_span());
+        let on = equal.reduce(and).unwrap_or_else(always);
+        if let Some(constraint) = constraint_mut(&mut join.join_operator) {
+            *constraint = JoinConstraint::On(on);
+        }
+        left = in_sight(&join.join_operator, left, right, keys);
+    }
+    Ok(left)
+}
+
+fn of_part(part: &mut TableFactor, parts: &mut impl Iterator<Item = Vec<Column>>) -> Result<Vec<Visible>> {
+    if let TableFactor::NestedJoin { table_with_joins, alias: None } = part {
+        // A trait object: the function would otherwise be made anew for each depth.
+        let parts: &mut dyn Iterator<Item = Vec<Column>> = parts;
+        return resolve(table_with_joins, &mut { parts });
+    }
+    let columns = parts.next().ok_or_else(|| Error::internal("a join has more parts than were planned"))?;
+    Ok(columns.into_iter().map(visible).collect())
+}
+
+/// A column as it is.
+pub(super) fn visible(column: Column) -> Visible {
+    let name = Ident::with_quote('`', &column.name);
+    let expr = match &column.relation {
+        None => Expr::Identifier(name),
+        Some(relation) => {
+            let mut path = match relation {
+                TableReference::Bare { table } => vec![table],
+                TableReference::Partial { schema, table } => vec![schema, table],
+                TableReference::Full { catalog, schema, table } => vec![catalog, schema, table],
+            }
+            .into_iter()
+            .map(|p| Ident::with_quote('`', p.as_ref()))
+            .collect::<Vec<_>>();
+            path.push(name);
+            Expr::CompoundIdentifier(path)
+        }
+    };
+    Visible { name: column.name, expr, merged: false }
+}
+
+/// What is in sight behind a join: first the columns that both sides have in common.
+fn in_sight(
+    operator: &JoinOperator,
+    left: Vec<Visible>,
+    right: Vec<Visible>,
+    keys: Vec<(Visible, Visible)>,
+) -> Vec<Visible> {
+    use JoinOperator::*;
+    match operator {
+        Semi(_) | LeftSemi(_) | Anti(_) | LeftAnti(_) => return left,
+        RightSemi(_) | RightAnti(_) => return right,
+        _ => {}
+    }
+    let rest = |side: Vec<Visible>, is_key: &dyn Fn(&Visible) -> bool| {
+        side.into_iter().filter(|v| !is_key(v)).collect::<Vec<_>>()
+    };
+    let left = rest(left, &|v| keys.iter().any(|(l, _)| l.name == v.name));
+    let right = rest(right, &|v| keys.iter().any(|(_, r)| r.name == v.name));
+    let common = keys.into_iter().map(|(l, r)| {
+        let expr = match operator {
+            Right(_) | RightOuter(_) => r.expr,
+            FullOuter(_) => call("coalesce", Span::empty(), [l.expr, r.expr]),
+            _ => l.expr,
+        };
+        Visible { name: l.name, expr, merged: true }
+    });
+    common.chain(left).chain(right).collect()
+}
+
+/// The columns of both sides that a name in `USING` means.
+fn key(name: &ObjectName, left: &[Visible], right: &[Visible]) -> Result<(Visible, Visible)> {
+    let at = |e: Error| e.at(place(name.span()));
+    let [ObjectNamePart::Identifier(ident)] = name.0.as_slice() else {
+        return Err(at(Error::statement(format!("USING takes the names of columns, and '{name}' is none"))));
+    };
+    let of = |side: &[Visible]| {
+        let found = find_one("column", &ident.value, side.iter().map(|v| v.name.as_str()))?.to_string();
+        one(&found, side)
+    };
+    Ok((of(left).map_err(at)?, of(right).map_err(at)?))
+}
+
+/// The column of exactly this name.
+fn one(name: &str, side: &[Visible]) -> Result<Visible> {
+    let mut found = side.iter().filter(|v| v.name == name);
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one.clone()),
+        _ => Err(Error::statement(format!("column '{name}' is ambiguous: more than one input has it"))
+            .with_hint("Write ON, and say which.")),
+    }
+}
+
+/// The column of several tables that a name means, if it does and no other column is called so.
+pub(super) fn merged<'a>(name: &str, seen: &'a [Visible]) -> Option<&'a Visible> {
+    let Found::One(found) = find(name, seen.iter().map(|v| v.name.as_str())) else { return None };
+    let mut found = seen.iter().filter(|v| v.name == found);
+    match (found.next(), found.next()) {
+        (Some(one), None) if one.merged => Some(one),
+        _ => None,
+    }
+}
