@@ -259,7 +259,7 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
         .with_type_planner(Arc::new(FlinkTypes))
         .with_optimizer_rules(rules);
     // Asked before DataFusion's own, which would answer for the same forms.
-    let own: [Arc<dyn ExprPlanner>; 2] = [Arc::new(FlinkSyntax), Arc::new(FieldNames)];
+    let own: [Arc<dyn ExprPlanner>; 2] = [Arc::new(FlinkSyntax::new(clock)), Arc::new(FieldNames)];
     builder.expr_planners().get_or_insert_default().splice(0..0, own);
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
