@@ -23,6 +23,7 @@ mod error;
 pub mod functions;
 mod resolve;
 pub mod session;
+mod short_alias;
 mod single_row;
 mod subqueries;
 mod types;

@@ -32,6 +32,7 @@ use crate::functions::FlinkSyntax;
 use crate::lower::lateral;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
+use crate::short_alias;
 use crate::single_row;
 use crate::subqueries::{self, Which};
 use crate::types::FlinkTypes;
@@ -265,10 +266,12 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
     state.register_relation_planner(Arc::new(unnest::UnnestPlanner))?;
     state.register_relation_planner(Arc::new(as_of::planner::AsOfPlanner))?;
+    state.register_relation_planner(Arc::new(short_alias::ShortAliasPlanner))?;
     datafusion_functions_json::register_all(&mut state)?;
     for function in crate::functions::all(clock) {
         state.register_udf(Arc::new(function))?;
     }
+    state.register_udaf(Arc::new(crate::functions::percentile_cont()))?;
     let casts = Arc::new(FlinkCasts::new(zone, state.scalar_functions().get("date_format").cloned()));
     state.add_analyzer_rule(Arc::clone(&casts) as _);
     Ok((state, casts))

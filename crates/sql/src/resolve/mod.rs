@@ -4,6 +4,7 @@
 //! what differs only in case: common table expressions, columns, fields of rows. `duplicates` tells columns without a name
 //! of their own apart. `locate` finds the place of an error.
 
+mod call_names;
 mod ctes;
 mod duplicates;
 mod fields;
