@@ -139,7 +139,26 @@ fn vertical(out: Out<'_>, rows: &RecordBatch, before: usize) -> Result<()> {
     Ok(())
 }
 
+/// The rows with a name of its own for each column: the second `x` is `x_2`, since an object has each key once.
+fn with_own_names(rows: &RecordBatch) -> Result<RecordBatch> {
+    let mut names: Vec<String> = vec![];
+    let mut fields = vec![];
+    for field in rows.schema().fields() {
+        let taken = |name: &String| names.contains(name);
+        let mut name = field.name().clone();
+        let mut nth = 1;
+        while taken(&name) || (nth > 1 && rows.schema().column_with_name(&name).is_some()) {
+            nth += 1;
+            name = format!("{}_{nth}", field.name());
+        }
+        names.push(name.clone());
+        fields.push(Arc::new(field.as_ref().clone().with_name(name)));
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), rows.columns().to_vec())?)
+}
+
 fn json(out: Out<'_>, rows: &RecordBatch) -> Result<()> {
+    let rows = &with_own_names(rows)?;
     let mut writer = WriterBuilder::new()
         .with_explicit_nulls(true)
         .with_timestamp_format(TIMESTAMP.into())
@@ -186,6 +205,17 @@ mod tests {
     use arrow::array::Int64Array;
 
     use super::*;
+
+    #[test]
+    fn an_object_has_each_key_once() {
+        let column = |n: i64| Arc::new(Int64Array::from(vec![n])) as ArrayRef;
+        let names = ["x", "x", "x_2", "x"];
+        let fields: Vec<_> = names.iter().map(|n| Field::new(*n, DataType::Int64, false)).collect();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), (1..5).map(column).collect()).unwrap();
+        let mut out = vec![];
+        table(&mut out, Format::Json, &batch).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "{\"x\":1,\"x_3\":2,\"x_2\":3,\"x_4\":4}\n");
+    }
 
     #[test]
     fn a_result_that_takes_rows_back_says_so() {

@@ -3,6 +3,9 @@
 use datafusion::common::{Column, DataFusionError, SchemaError, Span as PlanSpan};
 use tidemill_core::{Error, ErrorKind, Span};
 
+/// The hint where the tables that have a column are not known.
+pub(crate) const WHICH_TABLE: &str = "Say which: put the name of its table, or the table's alias, and a dot before it.";
+
 /// An error of ours as DataFusion carries it through its planner.
 pub(crate) fn carried(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
@@ -79,7 +82,7 @@ fn schema_error(error: &SchemaError) -> Error {
         SchemaError::FieldNotFound { field, valid_fields } => no_column(field, valid_fields),
         SchemaError::AmbiguousReference { field } => {
             let e = Error::statement(format!("column '{}' is ambiguous: more than one input has it", field.name))
-                .with_hint(format!("Say which: t.{}.", field.name));
+                .with_hint(WHICH_TABLE);
             match column_span(field) {
                 Some(span) => e.at(span),
                 None => e,

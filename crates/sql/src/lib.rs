@@ -26,6 +26,7 @@ mod null_equality;
 mod resolve;
 pub mod session;
 mod set_all;
+mod short_alias;
 mod single_row;
 mod subqueries;
 mod types;

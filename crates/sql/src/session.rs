@@ -34,6 +34,7 @@ use crate::null_equality;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
 use crate::set_all;
+use crate::short_alias;
 use crate::single_row;
 use crate::subqueries::{self, Which};
 use crate::types::FlinkTypes;
@@ -269,7 +270,7 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
         .with_type_planner(Arc::new(FlinkTypes))
         .with_optimizer_rules(rules);
     // Asked before DataFusion's own, which would answer for the same forms.
-    let own: [Arc<dyn ExprPlanner>; 2] = [Arc::new(FlinkSyntax), Arc::new(FieldNames)];
+    let own: [Arc<dyn ExprPlanner>; 2] = [Arc::new(FlinkSyntax::new(clock)), Arc::new(FieldNames)];
     builder.expr_planners().get_or_insert_default().splice(0..0, own);
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
@@ -277,10 +278,12 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     state.register_relation_planner(Arc::new(resolve::UsingPlanner))?;
     state.register_relation_planner(Arc::new(set_all::SetAllPlanner))?;
     state.register_relation_planner(Arc::new(as_of::planner::AsOfPlanner))?;
+    state.register_relation_planner(Arc::new(short_alias::ShortAliasPlanner))?;
     datafusion_functions_json::register_all(&mut state)?;
     for function in crate::functions::all(clock) {
         state.register_udf(Arc::new(function))?;
     }
+    state.register_udaf(Arc::new(crate::functions::percentile_cont()))?;
     let casts = Arc::new(FlinkCasts::new(zone, state.scalar_functions().get("date_format").cloned()));
     state.add_analyzer_rule(Arc::clone(&casts) as _);
     Ok((state, casts))

@@ -19,6 +19,7 @@ mod collection;
 mod conditional;
 mod json;
 mod number;
+mod percentile;
 mod random;
 mod text;
 mod time;
@@ -30,6 +31,7 @@ use datafusion::logical_expr::ScalarUDF;
 use tidemill_core::EpochClock;
 
 pub use declaration::Function;
+pub use percentile::percentile_cont;
 pub use syntax::FlinkSyntax;
 
 use declaration::FlinkFunction;
@@ -50,6 +52,7 @@ pub static ALL: &[(&str, &[&Function])] = &[
             &time::parse::TO_DATE,
             &time::parse::UNIX_TIMESTAMP,
             &time::format::DATE_FORMAT,
+            &time::format::TO_CHAR,
             &time::format::FROM_UNIXTIME,
             &time::format::CONVERT_TZ,
             &time::fields::YEAR,

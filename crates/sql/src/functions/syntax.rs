@@ -12,12 +12,21 @@ use super::declaration::{FlinkFunction, Function};
 use super::{text, time};
 
 /// Plans the forms with words inside as the functions of this module.
-#[derive(Debug, Default)]
-pub struct FlinkSyntax;
+#[derive(Debug)]
+pub struct FlinkSyntax {
+    clock: EpochClock,
+}
 
-/// None of these reads the clock, so that it may be any.
-fn call(function: &'static Function, args: Vec<Expr>) -> Expr {
-    ScalarUDF::new_from_impl(FlinkFunction::new(function, EpochClock::default())).call(args)
+impl FlinkSyntax {
+    /// Its functions are on `clock`: none of these reads it, but functions on different clocks are different ones, and
+    /// `EXTRACT(YEAR FROM d)` in GROUP BY has to be that of the SELECT list.
+    pub fn new(clock: &EpochClock) -> Self {
+        Self { clock: clock.clone() }
+    }
+
+    fn call(&self, function: &'static Function, args: Vec<Expr>) -> Expr {
+        ScalarUDF::new_from_impl(FlinkFunction::new(function, self.clock.clone())).call(args)
+    }
 }
 
 /// The function of a part of a time.
@@ -43,21 +52,21 @@ impl ExprPlanner for FlinkSyntax {
             return Ok(PlannerResult::Original(args));
         };
         match part(name) {
-            Some(function) => Ok(PlannerResult::Planned(call(function, args.into_iter().skip(1).collect()))),
+            Some(function) => Ok(PlannerResult::Planned(self.call(function, args.into_iter().skip(1).collect()))),
             None => Ok(PlannerResult::Original(args)),
         }
     }
 
     fn plan_substring(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Planned(call(&text::slicing::SUBSTRING, args)))
+        Ok(PlannerResult::Planned(self.call(&text::slicing::SUBSTRING, args)))
     }
 
     fn plan_position(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Planned(call(&text::searching::INSTR, args)))
+        Ok(PlannerResult::Planned(self.call(&text::searching::INSTR, args)))
     }
 
     fn plan_overlay(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
-        Ok(PlannerResult::Planned(call(&text::slicing::OVERLAY, args)))
+        Ok(PlannerResult::Planned(self.call(&text::slicing::OVERLAY, args)))
     }
 }
 

@@ -65,7 +65,7 @@ fn context(zone: &str, clock: &EpochClock) -> SessionContext {
     options.sql_parser.map_string_types_to_utf8view = false;
     let mut builder = SessionStateBuilder::new().with_config(config).with_default_features();
     if let Some(planners) = builder.expr_planners() {
-        planners.insert(0, Arc::new(FlinkSyntax));
+        planners.insert(0, Arc::new(FlinkSyntax::new(clock)));
     }
     let context = SessionContext::new_with_state(builder.build());
     all(clock).into_iter().for_each(|function| context.register_udf(function));

@@ -119,6 +119,11 @@ impl SqlDialect for Dialect {
         true
     }
 
+    /// `EXISTS (SELECT FROM t)`; elsewhere it is refused.
+    fn supports_empty_projections(&self) -> bool {
+        true
+    }
+
     /// Parsed so that it can be refused by name.
     fn supports_table_versioning(&self) -> bool {
         true

@@ -18,7 +18,7 @@ use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::write_out;
 use super::source::place;
-use super::{row_in, series, set_operations, spellings};
+use super::{array_of, distinct_on, having, quantified, row_in, row_null, series, set_operations, spellings};
 use crate::as_of::syntax;
 
 /// The options of `/*+ OPTIONS(..) */`, by the place of the table's name that they stand behind.
@@ -96,7 +96,7 @@ impl VisitorMut for Finish<'_> {
         {
             return ControlFlow::Break(e.at(place(span)));
         }
-        ControlFlow::Continue(())
+        distinct_on::rewrite(query)
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
@@ -104,6 +104,9 @@ impl VisitorMut for Finish<'_> {
         select.from.iter_mut().for_each(|from| syntax::rewrite(&mut from.joins));
         write_out(select);
         row_in::rewrite_conditions(select);
+        having::rewrite(select);
+        series::rewrite_values(select);
+        refuse_if(select.projection.is_empty(), span, "SELECT without columns, other than in EXISTS (..),")?;
         refuse_if(select.into.is_some(), span, "SELECT INTO")?;
         refuse_if(!select.lateral_views.is_empty(), span, "LATERAL VIEW")?;
         refuse_if(!select.connect_by.is_empty(), span, "CONNECT BY")?;
@@ -156,6 +159,9 @@ impl VisitorMut for Finish<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        row_null::rewrite(expr);
+        quantified::rewrite(expr)?;
+        array_of::rewrite(expr)?;
         if let Expr::Floor { field, .. } | Expr::Ceil { field, .. } = expr
             && let CeilFloorKind::DateTimeField(unit) = &*field
             && *unit != DateTimeField::NoDateTime

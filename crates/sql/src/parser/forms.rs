@@ -12,7 +12,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::interval::{self, Unit};
-use super::{json, json_make, spellings, types};
+use super::{json, json_make, quantified, spellings, types};
 
 type Parsed<T> = Result<T, ParserError>;
 
@@ -89,8 +89,11 @@ pub fn word_at(parser: &Parser, n: usize, word: &str) -> bool {
 }
 
 /// What follows `expr`, if its form is one of ours: `IS [NOT] JSON [VALUE | SCALAR | OBJECT | ARRAY]`,
-/// `[NOT] BETWEEN SYMMETRIC a AND b`.
+/// `[NOT] BETWEEN SYMMETRIC a AND b`, `= ANY (VALUES ..)`.
 pub fn infix(parser: &mut Parser, expr: &Expr) -> Option<Parsed<Expr>> {
+    if let Some(parsed) = quantified::of_values(parser, expr) {
+        return Some(parsed);
+    }
     if !word_at(parser, 0, "IS") {
         let negated = word_at(parser, 0, "NOT");
         let n = usize::from(negated);

@@ -6,19 +6,24 @@
 //!
 //! Nothing here knows which tables or functions exist.
 
+mod array_of;
 pub mod complete;
 pub mod create_table;
 pub mod dialect;
+mod distinct_on;
 mod fetch;
 pub mod finish;
 pub mod forms;
+mod having;
 mod headings;
 mod hints;
 pub mod interval;
 mod json;
 mod json_make;
 mod named_windows;
+mod quantified;
 mod row_in;
+mod row_null;
 pub mod script;
 mod series;
 pub mod set_operations;

@@ -39,7 +39,12 @@ impl<'a> Source<'a> {
                     }
                 }
                 Token::Whitespace(_) => {}
-                _ => tokens.push(token),
+                _ => {
+                    if token.token == Token::LParen {
+                        drop_materialized(&mut tokens);
+                    }
+                    tokens.push(token);
+                }
             }
         }
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
@@ -83,6 +88,14 @@ impl<'a> Source<'a> {
             ParserError::RecursionLimitExceeded => "the statement is nested too deeply".into(),
         };
         // The only way that sqlparser tells a place: at the end of its message.
+        if message.contains("found: EXCLUDE") {
+            let span = self
+                .tokens
+                .iter()
+                .find(|t| matches!(&t.token, Token::Word(w) if w.value.eq_ignore_ascii_case("EXCLUDE")));
+            let error = Error::unsupported("EXCLUDE in the frame of a window is not supported");
+            return error.at(span.map_or(self.span_of(end), |t| self.span(t.span)));
+        }
         let (message, location) = match message.rsplit_once(" at Line: ") {
             Some((message, location)) => (message, parse_location(location)),
             None => (message.as_str(), None),
@@ -96,6 +109,20 @@ impl<'a> Source<'a> {
         let rest = &self.text[*start..];
         let column = (at.column as usize).saturating_sub(1);
         start + rest.char_indices().nth(column).map_or(rest.len(), |(i, _)| i)
+    }
+}
+
+/// Takes `[NOT] MATERIALIZED` behind `AS` away: how a common table expression is computed is not for the query to say.
+fn drop_materialized(before_parenthesis: &mut Vec<TokenWithSpan>) {
+    let word = |back: usize, word: &str| {
+        let at = before_parenthesis.len().checked_sub(back).and_then(|i| before_parenthesis.get(i));
+        matches!(at.map(|t| &t.token), Some(Token::Word(w)) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+    };
+    if word(1, "MATERIALIZED") {
+        let words = if word(2, "NOT") { 2 } else { 1 };
+        if word(words + 1, "AS") {
+            before_parenthesis.truncate(before_parenthesis.len() - words);
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use sqlparser::ast::{AccessExpr, Expr, Ident, Value, VisitMut, VisitorMut};
 use tidemill_core::{Error, Result, Span};
 
 use super::Node;
+use super::call_names::name_calls;
 use super::duplicates::number_fields;
 use super::named_casts::name_casts;
 use super::using::{mark_stars, name_parts, write_out};
 use crate::catalog::names::{Found, ambiguous, find};
-use crate::error::{column_span, missing_column};
+use crate::error::{WHICH_TABLE, column_span, missing_column};
 use crate::parser::source::place;
 
 /// If `error` is a column that was not found and exactly one differs only in case: writes that one. An error if there
@@ -33,7 +34,8 @@ pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError, opened: &[Col
         None => e,
     })?
     else {
-        return Ok(false);
+        let name = wrong.name.clone();
+        return Ok(name_calls(node, &name));
     };
     let mut mend = Mend { renames, at: span, wrong, done: false };
     let _ = VisitMut::visit(node, &mut mend);
@@ -70,7 +72,11 @@ fn renames(wrong: &Column, valid: &[Column]) -> Result<Option<Vec<String>>> {
     // Not a table but a column with fields: the first part is the column.
     if valid.iter().filter(|c| c.name == relation.table()).count() > 1 {
         let message = format!("column '{}' is ambiguous: more than one input has it", relation.table());
-        return Err(Error::statement(message).with_hint(format!("Say which: t.{}.", relation.table())));
+        let of = valid.iter().filter(|c| c.name == relation.table());
+        let which = of.filter_map(|c| c.relation.as_ref()).map(|r| format!("{}.{}", r.table(), relation.table()));
+        let which = which.collect::<Vec<_>>().join(" or ");
+        let hint = if which.is_empty() { WHICH_TABLE.into() } else { format!("Say which: {which}.") };
+        return Err(Error::statement(message).with_hint(hint));
     }
     Ok(match find(relation.table(), valid.iter().map(|c| c.name.as_str())) {
         Found::One(column) if column != relation.table() => Some(vec![column.to_string(), wrong.name.clone()]),

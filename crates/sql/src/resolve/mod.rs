@@ -4,6 +4,7 @@
 //! what differs only in case: common table expressions, columns, fields of rows. `duplicates` tells columns of one
 //! name apart, and `named_casts` expressions that differ by a cast. `using` writes joins by the names of columns out. `locate` finds the place of an error.
 
+mod call_names;
 mod ctes;
 mod duplicates;
 mod fields;

@@ -6,10 +6,12 @@
 
 mod format;
 mod parse;
+mod postgres;
 
 use datafusion::common::{Result, exec_err};
 
 pub(super) use parse::{Parsed, Rest, parse_standard};
+pub(super) use postgres::Template;
 
 /// A pattern, taken apart.
 #[derive(Debug)]

@@ -1,12 +1,15 @@
-//! Times as text: `DATE_FORMAT`, `FROM_UNIXTIME`, `CONVERT_TZ`.
+//! Times as text: `DATE_FORMAT`, `TO_CHAR`, `FROM_UNIXTIME`, `CONVERT_TZ`.
+
+use std::fmt::Write;
 
 use arrow::datatypes::DataType;
 use chrono::DateTime;
+use datafusion::common::exec_err;
 use datafusion::logical_expr::Volatility;
 
 use super::super::call::Compiled;
 use super::super::declaration::{Function, Kind, takes};
-use super::super::pattern::{Pattern, parse_standard};
+use super::super::pattern::{Pattern, Template, parse_standard};
 use super::super::zone::Zone;
 
 const STANDARD: &str = "yyyy-MM-dd HH:mm:ss";
@@ -50,6 +53,43 @@ pub(in super::super) static DATE_FORMAT: Function = Function {
         call.written(|row, out| {
             let (Some(utc), Some(pattern)) = (time.utc(row), pattern.at(row)) else { return Ok(None) };
             Ok(patterns.get(pattern, Pattern::compile)?.format(utc, zone, out))
+        })
+    },
+    ..Function::PLAIN
+};
+
+pub(in super::super) static TO_CHAR: Function = Function {
+    names: &["to_char"],
+    usage: "TO_CHAR(time, pattern)",
+    about: "The time as text, by a pattern of PostgreSQL: `YYYY`, `MM`, `DD`, `HH24`, `HH12`, `MI`, `SS`, `MS`, `US`, `Mon`, \
+            `Month`, `Dy`, `Day`, `AM`, `Q`, `IW`, `TZ` and so on; `FM` leaves blanks and zeros away, and text stands in double \
+            quotes. A pattern with `%` is one of DataFusion's: `%Y-%m`. A TIMESTAMP_LTZ is shown in the session's time zone.",
+    examples: &[
+        ("to_char(DATE '2022-03-01', 'YYYY-MM')", "2022-03"),
+        ("to_char(TIMESTAMP '2022-03-01 15:04:05.123456', 'YYYY-MM-DD HH24:MI:SS.US')", "2022-03-01 15:04:05.123456"),
+        ("to_char(TIMESTAMP '2022-03-01 15:04:05.123456', 'yyyymmdd hh12:mi:ss.ms pm')", "20220301 03:04:05.123 pm"),
+        ("to_char(DATE '2022-03-01', 'FMDay, FMDD Mon YY \"day\" DDD')", "Tuesday, 1 Mar 22 day 060"),
+        ("to_char(DATE '2022-03-01', 'Month|DY|Q|IYYY-IW-ID')", "March    |TUE|1|2022-09-2"),
+        ("to_char(DATE '2022-03-01', '%d.%m.%Y')", "01.03.2022"),
+        ("to_char(CAST(NULL AS DATE), 'YYYY')", "NULL"),
+    ],
+    volatility: Volatility::Stable,
+    types: |args| takes(args, &[Kind::Time, Kind::Text], 2, DataType::Utf8),
+    otherwise: Some(datafusion::functions::datetime::to_char),
+    compute: |call| {
+        let (time, pattern) = (call.instants(0)?, call.text(1)?);
+        let zone = if time.is_instant { call.zone()? } else { Zone::UTC };
+        let mut patterns = Compiled::new();
+        call.written(|row, out| {
+            let (Some(utc), Some(pattern)) = (time.utc(row), pattern.at(row)) else { return Ok(None) };
+            if pattern.contains('%') {
+                let Some(local) = zone.to_local(utc) else { return Ok(None) };
+                return match write!(out, "{}", local.format(pattern)) {
+                    Ok(()) => Ok(Some(())),
+                    Err(_) => exec_err!("the date pattern \"{pattern}\" has a % that stands for nothing"),
+                };
+            }
+            Ok(patterns.get(pattern, |p| Ok(Template::compile(p)))?.format(utc, zone, out))
         })
     },
     ..Function::PLAIN
