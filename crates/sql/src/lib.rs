@@ -18,6 +18,7 @@ pub mod bind;
 pub mod catalog;
 pub mod settings;
 
+mod aggregates;
 pub mod as_of;
 mod casts;
 mod error;

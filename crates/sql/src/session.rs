@@ -23,6 +23,7 @@ use sqlparser::ast;
 use tidemill_core::{EpochClock, Error, Micros, Result, Span};
 use tidemill_plan::window::Zone;
 
+use crate::aggregates;
 use crate::as_of;
 use crate::bind;
 use crate::casts::FlinkCasts;
@@ -212,7 +213,7 @@ impl Planner {
         let plan = subqueries::rewritten(plan, Which::Misplanned, &mut made).map_err(planning)?.data;
         let optimized = self.analyzed_and_optimized(plan.clone());
         if optimized.as_ref().is_ok_and(|plan| !subqueries::left_behind(plan)) {
-            return optimized.map_err(planning);
+            return optimized.and_then(aggregates::fitted).map_err(planning);
         }
         // DataFusion does not know how to join one of the subqueries: all of them as joins before it begins.
         let joined = subqueries::rewritten(plan.clone(), Which::All, &mut made).map_err(planning)?;
@@ -226,7 +227,7 @@ impl Planner {
             return Err(Error::unsupported(error)
                 .with_hint("Ask it in the SELECT list of a query in FROM, and use its column here."));
         }
-        optimized.map_err(planning)
+        optimized.and_then(aggregates::fitted).map_err(planning)
     }
 
     fn analyzed_and_optimized(&self, plan: LogicalPlan) -> PlanResult<LogicalPlan> {
@@ -283,7 +284,9 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     for function in crate::functions::all(clock) {
         state.register_udf(Arc::new(function))?;
     }
-    state.register_udaf(Arc::new(crate::functions::percentile_cont()))?;
+    for function in crate::functions::aggregate::all() {
+        state.register_udaf(Arc::new(function))?;
+    }
     let casts = Arc::new(FlinkCasts::new(zone, state.scalar_functions().get("date_format").cloned()));
     state.add_analyzer_rule(Arc::clone(&casts) as _);
     Ok((state, casts))

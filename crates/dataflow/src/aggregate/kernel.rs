@@ -211,7 +211,7 @@ impl Kernel {
 
 /// The form for many groups over rows that come in the order that the function asks for.
 pub(crate) fn over_sorted(function: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
-    match !needs_order(function) && function.groups_accumulator_supported() {
+    match !needs_order(function) && for_many_groups(function) {
         true => function.create_groups_accumulator().map_err(data_error),
         false => Ok(Box::new(OneEach::new(function.clone()))),
     }
@@ -221,12 +221,22 @@ pub(crate) fn over_sorted(function: &Arc<AggregateFunctionExpr>) -> Result<Box<d
 fn new_accumulator(function: &Arc<AggregateFunctionExpr>) -> Result<Box<dyn GroupsAccumulator>> {
     let made = if needs_order(function) {
         Ok(Box::new(Ordered::new(function.clone())) as Box<dyn GroupsAccumulator>)
-    } else if function.groups_accumulator_supported() {
+    } else if for_many_groups(function) {
         function.create_groups_accumulator()
     } else {
         Ok(Box::new(OneEach::new(function.clone())) as _)
     };
     made.map_err(data_error)
+}
+
+/// Whether the function's own form for many groups is to be believed.
+///
+/// Some say that they have one with `DISTINCT` too, which then counts a value as often as it is there, or has another
+/// partial state than the function says.
+fn for_many_groups(function: &AggregateFunctionExpr) -> bool {
+    const DISTINCT: &[&str] = &["avg", "bit_and", "bit_or", "bool_and", "bool_or", "count", "max", "min", "sum"];
+    let believed = !function.is_distinct() || DISTINCT.contains(&function.fun().name());
+    believed && function.groups_accumulator_supported()
 }
 
 /// The place of `expr` in `list`, where it is added unless it is there. Two `RANDOM()` are not the same.

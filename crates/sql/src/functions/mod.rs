@@ -6,7 +6,7 @@
 //!
 //! 1. `declaration`: what a function is. `call`: its arguments and results, as typed columns.
 //! 2. `zone`, `instants`, `pattern`: time zones, columns of times, Java's patterns of dates.
-//! 3. The functions, by what they are about: [`ALL`] lists them.
+//! 3. The functions, by what they are about: [`ALL`] lists them; [`aggregate::ALL`] lists the aggregates.
 
 mod call;
 mod declaration;
@@ -15,11 +15,11 @@ mod pattern;
 mod syntax;
 mod zone;
 
+pub mod aggregate;
 mod collection;
 mod conditional;
 mod json;
 mod number;
-mod percentile;
 mod random;
 mod text;
 mod time;
@@ -31,7 +31,6 @@ use datafusion::logical_expr::ScalarUDF;
 use tidemill_core::EpochClock;
 
 pub use declaration::Function;
-pub use percentile::percentile_cont;
 pub use syntax::FlinkSyntax;
 
 use declaration::FlinkFunction;

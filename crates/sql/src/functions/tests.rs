@@ -23,7 +23,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use expect_test::expect_file;
 use tidemill_core::{EpochClock, Micros, Watermark};
 
-use super::{ALL, FlinkSyntax, all};
+use super::{ALL, FlinkSyntax, aggregate, all};
 
 /// 2024-01-31 10:05:09.123456 UTC, the time at which all tests happen.
 const NOW: Micros = 1_706_695_509_123_456;
@@ -257,5 +257,11 @@ fn the_reference_page_is_that_of_the_declarations() {
             let _ = writeln!(page, "| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
         }
     }
+    page.push_str("\n## Aggregates\n\n| function | what it gives |\n| --- | --- |\n");
+    let own = aggregate::ALL.iter().map(|a| (a.usage, a.about));
+    for (usage, about) in own.chain(aggregate::OTHER_NAMES.iter().copied()) {
+        let _ = writeln!(page, "| `{usage}` | {about} |");
+    }
+    page.push_str("\nEvery aggregate takes DISTINCT and FILTER, and every frame of OVER.\n");
     expect_file!["../../../../docs/functions.md"].assert_eq(&page);
 }

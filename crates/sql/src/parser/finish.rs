@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor, TableVersion,
-    TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
+    FunctionArguments, Ident, NullTreatment, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor,
+    TableVersion, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span as TokenSpan};
@@ -234,12 +234,19 @@ fn as_calls(expr: &mut Expr) {
 }
 
 /// Functions that DataFusion has under another name.
-const OTHER_NAMES: [(&str, &str); 7] = [
+const OTHER_NAMES: [(&str, &str); 14] = [
     ("APPROX_COUNT_DISTINCT", "approx_distinct"),
+    ("COLLECT", "array_agg"),
+    ("COUNTIF", "count"),
+    ("COUNT_IF", "count"),
     ("ENDSWITH", "ends_with"),
+    ("EVERY", "bool_and"),
     ("GROUPING_ID", "grouping"),
     ("LISTAGG", "string_agg"),
+    ("LOGICAL_AND", "bool_and"),
+    ("LOGICAL_OR", "bool_or"),
     ("PERCENTILE", "percentile_cont"),
+    ("SOME", "bool_or"),
     ("STARTSWITH", "starts_with"),
     ("VARIANCE", "var_samp"),
 ];
@@ -250,6 +257,18 @@ fn other_name(function: &mut Function) {
     let known = OTHER_NAMES.iter().find(|(flink, _)| name.value.eq_ignore_ascii_case(flink));
     let Some((flink, own)) = known else { return };
     name.value = (*own).into();
+    let span = name.span;
+    match *flink {
+        "COLLECT" => function.null_treatment = Some(NullTreatment::IgnoreNulls),
+        // What is not true is not counted.
+        "COUNTIF" | "COUNT_IF" => list.args.iter_mut().for_each(|arg| {
+            if let FunctionArg::Unnamed(FunctionArgExpr::Expr(of)) = arg {
+                let condition = std::mem::replace(of, Expr::Value(Value::Null.with_span(span)));
+                *of = call("nullif", span, [condition, Expr::Value(Value::Boolean(false).with_span(span))]);
+            }
+        }),
+        _ => {}
+    }
     if *flink == "LISTAGG" && list.args.len() == 1 {
         list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(text(",", name.span))));
     }

@@ -2,7 +2,8 @@
 //!
 //! Each becomes a call of a function without clauses; the two ways of treating NULL are two functions.
 
-use sqlparser::ast::{Expr, FunctionArguments, Ident, UnaryOperator};
+use sqlparser::ast::{Expr, FunctionArguments, Ident, UnaryOperator, WindowType};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token};
 
@@ -38,19 +39,28 @@ pub(super) fn function(parser: &mut Parser) -> Parsed<Expr> {
     match function.as_str() {
         "JSON_OBJECT" => Ok(call(if nulls == Some(false) { "json_object_absent" } else { "json_object" }, span, args)),
         "JSON_ARRAY" => Ok(call(if nulls == Some(true) { "json_array_null" } else { "json_array" }, span, args)),
-        aggregate => match (aggregate, args.as_slice()) {
-            ("JSON_OBJECTAGG", [key, value]) => {
+        aggregate => match (aggregate, args.as_slice(), over(parser)?) {
+            ("JSON_OBJECTAGG", [key, value], over) => {
                 let absent = nulls == Some(false);
-                let of = |e: &Expr| collected(e, value, absent, span);
+                let of = |e: &Expr| collected(e, value, absent, over.clone(), span);
                 Ok(call("json_string", span, [call("map_from_arrays", span, [of(key), of(value)])]))
             }
-            ("JSON_ARRAYAGG", [item]) => {
-                let items = collected(item, item, nulls != Some(true), span);
+            ("JSON_ARRAYAGG", [item], over) => {
+                let items = collected(item, item, nulls != Some(true), over, span);
                 Ok(call("coalesce", span, [call("json_string", span, [items]), text("[]", span)]))
             }
             _ => parser.expected("one value", name),
         },
     }
+}
+
+/// `OVER (..)` or `OVER w` behind an aggregate.
+fn over(parser: &mut Parser) -> Parsed<Option<WindowType>> {
+    Ok(match parser.parse_keyword(Keyword::OVER) {
+        false => None,
+        true if parser.consume_token(&Token::LParen) => Some(WindowType::WindowSpec(parser.parse_window_spec()?)),
+        true => Some(WindowType::NamedWindow(parser.parse_identifier()?)),
+    })
 }
 
 /// `[KEY] key VALUE`, or `key :`, before a value.
@@ -92,9 +102,12 @@ fn as_it_is(value: Expr) -> Expr {
     }
 }
 
-/// The values of a group in one array, without those where `tested` is NULL if `absent`.
-fn collected(value: &Expr, tested: &Expr, absent: bool, span: Span) -> Expr {
+/// The values of a group, or of the frame of `over`, in one array, without those where `tested` is NULL if `absent`.
+fn collected(value: &Expr, tested: &Expr, absent: bool, over: Option<WindowType>, span: Span) -> Expr {
     let mut collected = call("array_agg", span, [value.clone()]);
+    if let Expr::Function(function) = &mut collected {
+        function.over = over;
+    }
     if let (true, Expr::Function(function)) = (absent, &mut collected) {
         debug_assert!(matches!(function.args, FunctionArguments::List(_)), "a call has arguments");
         let null = Expr::IsNull(Box::new(tested.clone()));

@@ -1,0 +1,57 @@
+//! Aggregates that DataFusion lacks, or has in another way. [`ALL`] lists them.
+
+mod arg_extreme;
+mod percentile_cont;
+mod percentile_disc;
+
+use datafusion::logical_expr::AggregateUDF;
+
+use self::arg_extreme::ArgExtreme;
+use self::percentile_cont::percentile_cont;
+use self::percentile_disc::PercentileDisc;
+
+/// An aggregate, as the reference page has it.
+pub struct Aggregate {
+    /// How it is called.
+    pub usage: &'static str,
+    /// What it gives.
+    pub about: &'static str,
+    make: fn() -> AggregateUDF,
+}
+
+/// Every aggregate.
+pub static ALL: &[Aggregate] = &[
+    Aggregate {
+        usage: "ARG_MAX(x, y) or MAX_BY(x, y)",
+        about: "The x of the row with the greatest y. Rows where either is NULL do not count; of several such rows it is the least x.",
+        make: || AggregateUDF::new_from_impl(ArgExtreme::new(true)),
+    },
+    Aggregate {
+        usage: "ARG_MIN(x, y) or MIN_BY(x, y)",
+        about: "The x of the row with the least y. Rows where either is NULL do not count; of several such rows it is the least x.",
+        make: || AggregateUDF::new_from_impl(ArgExtreme::new(false)),
+    },
+    Aggregate {
+        usage: "PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x)",
+        about: "The value at the share p of all x in that order, between two of them in proportion; p is a number from 0 to 1. NULL does not count.",
+        make: percentile_cont,
+    },
+    Aggregate {
+        usage: "PERCENTILE_DISC(p) WITHIN GROUP (ORDER BY x)",
+        about: "The first x, in that order, that a share of at least p of all x has come up to; p is a number from 0 to 1. NULL does not count.",
+        make: || AggregateUDF::new_from_impl(PercentileDisc::new()),
+    },
+];
+
+/// Aggregates that go by another name too.
+pub static OTHER_NAMES: &[(&str, &str)] = &[
+    ("EVERY(condition), LOGICAL_AND(condition)", "`BOOL_AND(condition)`"),
+    ("LOGICAL_OR(condition)", "`BOOL_OR(condition)`"),
+    ("COUNTIF(condition), COUNT_IF(condition)", "`COUNT(*) FILTER (WHERE condition)`"),
+    ("COLLECT(x)", "`ARRAY_AGG(x)` without NULLs"),
+];
+
+/// Every aggregate, ready to be registered.
+pub fn all() -> impl Iterator<Item = AggregateUDF> {
+    ALL.iter().map(|aggregate| (aggregate.make)())
+}
