@@ -105,28 +105,37 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// Settings of Flink that pipelines carry around and that mean nothing here. `*` stands for a family.
 const WITHOUT_EFFECT: &[&str] = &[
-    "execution.runtime-mode",
-    "execution.target",
-    "execution.checkpointing.*",
-    "execution.attached",
+    "client.*",
+    "cluster.*",
+    "execution.*",
+    "high-availability*",
     "jobmanager.*",
+    "metrics.*",
     "parallelism.default",
     "pipeline.*",
     "rest.*",
     "restart-strategy*",
     "sql-client.*",
     "state.backend*",
-    "state.checkpoints.*",
+    "state.checkpoint*",
+    "state.latency-track.*",
     "state.savepoints.*",
+    "state.storage.*",
     "table.dml-sync",
     "table.dynamic-table-options.enabled",
-    "table.exec.mini-batch.*",
-    "table.exec.resource.*",
-    "table.exec.sink.*",
+    "table.exec.*",
+    "table.generated-code.*",
     "table.optimizer.*",
+    "table.plan.*",
     "table.sql-dialect",
     "taskmanager.*",
 ];
+
+/// Of these, the families whose meaning is written in another way, and how.
+const WRITTEN_OTHERWISE: &[(&str, &str)] = &[(
+    "table.exec.emit.early-fire",
+    "EMIT CHANGES [EVERY INTERVAL '1' SECOND] behind a query puts windows out before they close",
+)];
 
 /// The settings of a session. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -136,7 +145,9 @@ impl Settings {
     /// Changes a setting. Returns what there is to say about it, if anything.
     pub fn set(&self, key: &str, value: &str) -> Result<Option<String>> {
         if is_without_effect(key) {
-            return Ok(Some(format!("accepted, has no effect: '{key}'")));
+            let instead = WRITTEN_OTHERWISE.iter().find(|(family, _)| key.starts_with(family));
+            let instead = instead.map_or(String::new(), |(_, remedy)| format!("; {remedy}"));
+            return Ok(Some(format!("accepted, has no effect: '{key}'{instead}")));
         }
         let name = name_of(key)?;
         OptionValues::from_pairs([(name, value)]).check("the session", &[SETTINGS])?;
@@ -274,6 +285,14 @@ mod tests {
         assert_eq!(settings.idle_timeout().unwrap(), Some(10_000_000));
         let notice = settings.set("execution.checkpointing.interval", "10s").unwrap();
         assert_eq!(notice.as_deref(), Some("accepted, has no effect: 'execution.checkpointing.interval'"));
+        let notice = settings.set("table.exec.emit.early-fire.enabled", "true").unwrap();
+        assert!(notice.unwrap().contains("EMIT CHANGES"));
+        for key in
+            ["table.exec.legacy-cast-behaviour", "table.plan.force-recompile", "sql-client.execution.result-mode"]
+        {
+            assert!(settings.set(key, "enabled").unwrap().is_some(), "{key}");
+        }
+        assert_eq!(settings.set("execution.epoch-rows", "1").unwrap(), None);
         assert!(settings.set("table.local-time-zone", "Europe/Brelin").is_err());
         assert!(settings.set("allowed-lateness", "soon").is_err());
         let e = settings.set("allowed-latenes", "1 s").unwrap_err();

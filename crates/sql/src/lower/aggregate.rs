@@ -20,7 +20,7 @@ use super::express::refuse_subquery;
 use super::keys::Keys;
 use super::lowering::Lowering;
 use super::refusal::Lower;
-use super::relation::{Bound, Relation, WindowRef};
+use super::relation::{Bound, Relation, WindowRef, bare_column};
 
 /// The window of a grouping.
 #[derive(Debug, Clone)]
@@ -139,11 +139,25 @@ fn window_keys(keys: &Keys, input: &Relation, schema: &DFSchema) -> Option<Windo
     }
     windows.into_iter().find_map(|window| {
         let bounds: Vec<_> = all.iter().filter(|(_, _, w)| *w == window).map(|(k, b, _)| (*k, *b)).collect();
-        let decided = window.decided_by(&bounds.iter().map(|(_, b)| *b).collect::<Vec<_>>());
+        let own: Vec<Bound> = bounds.iter().map(|(_, b)| *b).collect();
+        // A partition has one session at a time.
+        let decided = window.decided_by(&own) || (!own.is_empty() && has_partition(keys, input, schema, &window));
         let at_hand = input.window.as_ref().is_some_and(|p| p.window == window)
             || [Bound::Start, Bound::End].iter().all(|b| input.bound(*b, &window).is_some());
         (decided && at_hand).then_some(WindowKeys { window, bounds })
     })
+}
+
+/// Whether what the sessions of `window` are partitioned by is among the keys, in every set.
+fn has_partition(keys: &Keys, input: &Relation, schema: &DFSchema, window: &WindowRef) -> bool {
+    let Some(pending) = input.window.as_ref().filter(|p| p.window == *window && window.window().is_session()) else {
+        return false;
+    };
+    let in_all_sets = |k: usize| keys.sets.iter().all(|set| !set[k]);
+    let place = |e: &Expr| input.slot(schema, bare_column(e)?)?.index();
+    let places: Vec<usize> =
+        keys.exprs.iter().enumerate().filter(|(k, _)| in_all_sets(*k)).filter_map(|(_, e)| place(e)).collect();
+    pending.partition_by.iter().all(|p| places.contains(p))
 }
 
 /// An invariant of a plan that DataFusion made.

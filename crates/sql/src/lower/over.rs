@@ -228,7 +228,7 @@ fn closing_window<'a>(relation: &'a Relation, partition_by: &[usize]) -> Option<
     windows.into_iter().find_map(|window| {
         let named = |bound: &Bound| relation.bound(*bound, window).is_some_and(|place| partition_by.contains(&place));
         let bounds: Vec<Bound> = Bound::ALL.into_iter().filter(named).collect();
-        let end = relation.bound(Bound::End, window).filter(|_| window.decided_by(&bounds))?;
+        let end = relation.bound(Bound::End, window).filter(|_| window.closed_by(&bounds))?;
         Some((end, window))
     })
 }

@@ -82,6 +82,8 @@ pub(super) struct WindowOfPlan {
     pub(super) time_name: String,
     /// Whether the watermark speaks of its time, so that windows close before the input ends.
     pub(super) timed: bool,
+    /// Whether it is a session of each value of its `PARTITION BY`, so that several may begin, or end, together.
+    pub(super) partitioned: bool,
 }
 
 impl PartialEq for WindowRef {
@@ -99,11 +101,23 @@ impl WindowRef {
         self.0.timed
     }
 
-    /// Whether rows with equal values in these bounds are rows of one window (of a session: of one partition's).
+    /// Whether rows with equal values in these bounds have both bounds in common.
     pub(super) fn decided_by(&self, bounds: &[Bound]) -> bool {
+        match self.window().kind {
+            // Sessions of different partitions that begin together need not end together, nor the other way round.
+            WindowKind::Session { .. } if self.0.partitioned => {
+                bounds.contains(&Bound::Start) && self.closed_by(bounds)
+            }
+            _ => self.closed_by(bounds),
+        }
+    }
+
+    /// Whether rows with equal values in these bounds are rows of windows that end together.
+    pub(super) fn closed_by(&self, bounds: &[Bound]) -> bool {
         match self.window().kind {
             // The windows of a CUMULATE share their start.
             WindowKind::Cumulate { .. } => bounds.iter().any(|b| *b != Bound::Start),
+            WindowKind::Session { .. } if self.0.partitioned => bounds.iter().any(|b| *b != Bound::Start),
             _ => !bounds.is_empty(),
         }
     }

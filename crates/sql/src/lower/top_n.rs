@@ -254,8 +254,6 @@ fn window_of(input: &Relation, partition_by: &[usize]) -> Option<(WindowRef, usi
     }
     windows.into_iter().find_map(|(window, bounds)| {
         let end = input.bound(Bound::End, &window)?;
-        // Two sessions that begin together need not end together.
-        let decided = window.decided_by(&bounds) && (!window.window().is_session() || bounds.contains(&Bound::End));
-        (decided && window.timed()).then_some((window, end))
+        (window.closed_by(&bounds) && window.timed()).then_some((window, end))
     })
 }

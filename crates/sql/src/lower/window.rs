@@ -31,7 +31,12 @@ impl Lowering<'_> {
         let (relation, timed) = self.timed(input, time, &origin);
         let time_type = self.plan.node(relation.node).edge.schema.field(time).data_type().clone();
         let time_name = node.time.name.clone();
-        let window = WindowRef(Arc::new(WindowOfPlan { window: node.window(time, time_type), time_name, timed }));
+        let window = WindowRef(Arc::new(WindowOfPlan {
+            window: node.window(time, time_type),
+            time_name,
+            timed,
+            partitioned: !node.partition_by.is_empty(),
+        }));
         let mut slots = relation.slots;
         slots.extend(Bound::ALL.map(|b| Slot::pending(b, &window)));
         let pending = PendingWindow { window, time, partition_by, conditions: vec![] };

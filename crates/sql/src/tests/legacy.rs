@@ -94,13 +94,13 @@ fn wrong_group_windows() {
     check(
         "SELECT 1 FROM bid GROUP BY HOP(ts, INTERVAL '1' MINUTE)",
         expect![[r#"
-        GROUP BY HOP has another number of arguments
-          --> line 1, column 28
-          |
-        1 | SELECT 1 FROM bid GROUP BY HOP(ts, INTERVAL '1' MINUTE)
-          |                            ^^^^^^^^^^^^^^^^^^^^
-        hint: Write HOP(time, slide, size). The form with TABLE(..) in FROM also takes an offset.
-    "#]],
+            GROUP BY HOP has another number of arguments
+              --> line 1, column 28
+              |
+            1 | SELECT 1 FROM bid GROUP BY HOP(ts, INTERVAL '1' MINUTE)
+              |                            ^^^^^^^^^^^^^^^^^^^^
+            hint: Write HOP(time, slide, size [, offset]).
+        "#]],
     );
     check(
         "SELECT 1 FROM bid GROUP BY TUMBLE(ts, INTERVAL '1' MINUTE), TUMBLE(ts, INTERVAL '2' MINUTE)",

@@ -1,7 +1,8 @@
 //! The old form: `GROUP BY TUMBLE(ts, INTERVAL '1' MINUTE), k` with `TUMBLE_START(..)` and its like.
 //!
 //! It becomes the new one, in the syntax tree: the `FROM` and `WHERE` go, as a subquery, into a window function, the group
-//! function becomes `window_start, window_end`, and `TUMBLE_START` becomes `window_start`. The subquery has no name of
+//! function becomes `window_start, window_end`, and `TUMBLE_START`, or the group function itself among the results, becomes
+//! `window_start`. The subquery has no name of
 //! its own, so that names such as `t.a` still mean what they meant.
 
 use std::ops::ControlFlow;
@@ -24,7 +25,13 @@ pub(crate) fn rewrite(query: &mut Query) -> Result<()> {
     }
 }
 
-const FUNCTIONS: [&str; 3] = ["TUMBLE", "HOP", "SESSION"];
+/// The functions, how many lengths each takes, and how it is written.
+const FUNCTIONS: &[(&str, std::ops::RangeInclusive<usize>, &str)] = &[
+    ("TUMBLE", 1..=2, "TUMBLE(time, size [, offset])"),
+    ("HOP", 2..=3, "HOP(time, slide, size [, offset])"),
+    ("CUMULATE", 2..=3, "CUMULATE(time, step, size [, offset])"),
+    ("SESSION", 1..=1, "SESSION(time, gap)"),
+];
 
 /// What follows the name of a window function in the functions that ask for its bounds.
 const BOUNDS: &[(&str, &str)] =
@@ -73,15 +80,14 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
         return Err(Error::unsupported("GROUP BY two window functions is not supported").at(place(second.span())));
     }
     let Some((function, args)) = group_window(&window) else { return Ok(()) };
-    let function = function.value.to_uppercase();
     let span = window.span();
+    let known = FUNCTIONS.iter().find(|(name, ..)| function.value.eq_ignore_ascii_case(name));
+    let Some((function, numbers, usage)) = known else { return Err(Error::internal("a window without a function")) };
     let (time, lengths) = match args.as_slice() {
-        [time, lengths @ ..] if lengths.len() == if function == "HOP" { 2 } else { 1 } => (time, lengths),
+        [time, lengths @ ..] if numbers.contains(&lengths.len()) => (time, lengths),
         _ => {
-            let usage =
-                if function == "HOP" { "HOP(time, slide, size)".into() } else { format!("{function}(time, interval)") };
             return Err(Error::statement(format!("GROUP BY {function} has another number of arguments"))
-                .with_hint(format!("Write {usage}. The form with TABLE(..) in FROM also takes an offset."))
+                .with_hint(format!("Write {usage}."))
                 .at(place(span)));
         }
     };
@@ -100,7 +106,7 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
     };
     let time = as_column(time, "group_window_time");
     let mut keys: Vec<(Expr, Expr)> = vec![];
-    if function == "SESSION" {
+    if *function == "SESSION" {
         // The keys beside it are the session's partition.
         for (i, group) in groups.iter().filter(|g| **g != window).enumerate() {
             let key = by_number(group, &select.projection);
@@ -111,7 +117,7 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
     table.extend(keys.iter().map(|(_, column)| column.clone()));
     let mut arguments = vec![call(TABLE_ARGUMENT, span, table), call("DESCRIPTOR", span, [time])];
     arguments.extend(lengths.iter().cloned());
-    let relation = TableFactor::TableFunction { expr: call(&function, span, arguments), alias: None };
+    let relation = TableFactor::TableFunction { expr: call(function, span, arguments), alias: None };
     select.from = vec![TableWithJoins { relation, joins: vec![] }];
 
     for item in &mut select.projection {
@@ -123,7 +129,7 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }
     }
-    let mut replace = Replace { window: &window, function: &function, keys: &keys, window_time: false };
+    let mut replace = Replace { window: &window, function, keys: &keys, window_time: false };
     let mut visited = select.projection.iter_mut().try_for_each(|item| VisitMut::visit(item, &mut replace));
     if visited.is_continue() {
         visited = select.having.iter_mut().try_for_each(|having| VisitMut::visit(having, &mut replace));
@@ -171,14 +177,14 @@ fn called(expr: &Expr) -> Option<(&Ident, Vec<Expr>)> {
 
 /// `TUMBLE(ts, ..)` as a group.
 fn group_window(expr: &Expr) -> Option<(&Ident, Vec<Expr>)> {
-    called(expr).filter(|(name, _)| FUNCTIONS.iter().any(|f| name.value.eq_ignore_ascii_case(f)))
+    called(expr).filter(|(name, _)| FUNCTIONS.iter().any(|(f, ..)| name.value.eq_ignore_ascii_case(f)))
 }
 
 /// `TUMBLE_START(..)`: its name, and the column that it becomes.
 fn bound_function(expr: &Expr) -> Option<(String, &'static str)> {
     let (name, _) = called(expr)?;
     let upper = name.value.to_ascii_uppercase();
-    let (_, column) = FUNCTIONS.iter().find_map(|f| {
+    let (_, column) = FUNCTIONS.iter().find_map(|(f, ..)| {
         let rest = upper.strip_prefix(f)?;
         BOUNDS.iter().find(|(suffix, _)| rest == *suffix)
     })?;
@@ -209,6 +215,13 @@ impl VisitorMut for Replace<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         if let Some((_, column)) = self.keys.iter().find(|(key, _)| key == expr) {
             *expr = column.clone();
+            return ControlFlow::Continue(());
+        }
+        if let (Some((name, args)), Some((own, own_args))) = (group_window(expr), group_window(self.window))
+            && name.value.eq_ignore_ascii_case(&own.value)
+            && args == own_args
+        {
+            *expr = bound("window_start", expr.span());
             return ControlFlow::Continue(());
         }
         let Some((name, column)) = bound_function(expr) else { return ControlFlow::Continue(()) };

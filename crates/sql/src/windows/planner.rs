@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datafusion::common::{Column, DFSchema, DataFusionError, ExprSchema, Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{Expr as PlanExpr, Extension, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr as PlanExpr, Extension, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, Spanned,
@@ -309,6 +309,17 @@ fn length(expr: &Expr, name: &str, context: &mut dyn RelationPlannerContext) -> 
         .map_err(|_| wrong(format!("the {what} has to be an interval, such as INTERVAL '10' SECOND, not '{expr}'")))?;
     let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build());
     let planned = simplifier.coerce(planned, &schema).and_then(|e| simplifier.simplify(e))?;
+    let midnight = ScalarValue::Time64Nanosecond(Some(0));
+    let planned = match planned {
+        // A shift by as much as a clock shows: TIME '00:12:00'.
+        PlanExpr::Literal(time, _) if name == "OFFSET" && time.data_type().is_temporal() => {
+            match time.cast_to(&midnight.data_type()) {
+                Ok(ScalarValue::Time64Nanosecond(Some(nanos))) => lit(ScalarValue::new_interval_mdn(0, 0, nanos)),
+                _ => PlanExpr::Literal(time, None),
+            }
+        }
+        other => other,
+    };
     let PlanExpr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) = planned else {
         return Err(wrong(format!("the {what} has to be an interval, such as INTERVAL '10' SECOND, not '{expr}'")));
     };
