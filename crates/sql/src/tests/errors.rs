@@ -199,6 +199,16 @@ fn groups() {
 }
 
 #[test]
+fn spellings() {
+    check("SELECT url FROM bid WHERE url LIKE 'a!b' ESCAPE '!'", expect![[""]]);
+    check("SELECT url FROM bid WHERE url LIKE extra ESCAPE '!'", expect![[""]]);
+    check("SELECT _UTF16'a'", expect![[""]]);
+    check("SELECT price FROM bid EXCEPT ALL SELECT price, url FROM bid", expect![[""]]);
+    check("SELECT * FROM bid JOIN bid AS b USING (prize)", expect![[""]]);
+    check("SELECT price FROM bid JOIN bid AS b USING (auction)", expect![[""]]);
+}
+
+#[test]
 fn inserts() {
     check(
         "INSERT INTO sink SELECT auction, url FROM bid",
