@@ -289,7 +289,7 @@ fn expressions() {
     check(
         "SELECT INTERVAL '1' DAY + INTERVAL '-2' HOUR, INTERVAL '1 10:00:00' DAY TO SECOND, - INTERVAL '1' YEAR",
         expect![[r#"
-            SELECT INTERVAL '0 months 1 days 0 nanoseconds' + INTERVAL '0 months 0 days -7200000000000 nanoseconds' AS `INTERVAL '1' DAY + INTERVAL '-2' HOUR`, INTERVAL '0 months 1 days 36000000000000 nanoseconds' AS `INTERVAL '1 10:00:00' DAY TO SECOND`, -INTERVAL '12 months 0 days 0 nanoseconds' AS `- INTERVAL '1' YEAR` [Default]
+            SELECT INTERVAL '0 months 1 days 0 nanoseconds' + INTERVAL '0 months 0 days -7200000000000 nanoseconds' AS `INTERVAL '1' DAY + INTERVAL '-2' HOUR`, INTERVAL '0 months 1 days 36000000000000 nanoseconds' AS `INTERVAL '1 10:00:00' DAY TO SECOND`, INTERVAL '-12 months 0 days 0 nanoseconds' AS `- INTERVAL '1' YEAR` [Default]
         "#]],
     );
     check(
@@ -301,7 +301,7 @@ fn expressions() {
     check(
         "SELECT EXTRACT(HOUR FROM ts), POSITION('a' IN b), TRIM(BOTH ' ' FROM c), OVERLAY(a PLACING b FROM 1), a LIKE 'x!%' ESCAPE '!', a SIMILAR TO b, a IS DISTINCT FROM b",
         expect![[r#"
-            SELECT EXTRACT(HOUR FROM ts) AS `EXTRACT(HOUR FROM ts)`, POSITION('a' IN b) AS `POSITION('a' IN b)`, TRIM(BOTH ' ' FROM c) AS `TRIM(BOTH ' ' FROM c)`, OVERLAY(a PLACING b FROM 1) AS `OVERLAY(a PLACING b FROM 1)`, a LIKE 'x!%' ESCAPE '!' AS `a LIKE 'x!%' ESCAPE '!'`, a SIMILAR TO b AS `a SIMILAR TO b`, a IS DISTINCT FROM b AS `a IS DISTINCT FROM b` [Default]
+            SELECT EXTRACT(HOUR FROM ts) AS `EXTRACT(HOUR FROM ts)`, POSITION('a' IN b) AS `POSITION('a' IN b)`, TRIM(BOTH ' ' FROM c) AS `TRIM(BOTH ' ' FROM c)`, OVERLAY(a PLACING b FROM 1) AS `OVERLAY(a PLACING b FROM 1)`, a LIKE 'x\%' AS `a LIKE 'x!%' ESCAPE '!'`, a SIMILAR TO b AS `a SIMILAR TO b`, a IS DISTINCT FROM b AS `a IS DISTINCT FROM b` [Default]
         "#]],
     );
     check(

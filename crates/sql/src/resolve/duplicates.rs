@@ -89,7 +89,7 @@ pub(super) fn by_last_name(expr: &Expr) -> String {
 }
 
 /// What DataFusion makes a column's name of: the expression without its casts.
-fn name_of(expr: &Expr) -> String {
+pub(super) fn name_of(expr: &Expr) -> String {
     match expr {
         Expr::Nested(inner) => name_of(inner),
         Expr::Cast { expr, .. } => name_of(expr),

@@ -189,11 +189,78 @@ fn groups() {
     check(
         "SELECT price AS a, url AS a FROM bid UNION ALL SELECT 1, 'x', 3",
         expect![[r#"
-        projections require unique expression names but the expression "bid.price AS a" at position 0 and "bid.url AS a" at position 1 have the same name. Consider aliasing ("AS") one of them
+            UNION queries have different number of columns
+              --> line 1, column 1
+              |
+            1 | SELECT price AS a, url AS a FROM bid UNION ALL SELECT 1, 'x', 3
+              | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        "#]],
+    );
+}
+
+#[test]
+fn spellings() {
+    check(
+        "SELECT url FROM bid WHERE url LIKE 'a!b' ESCAPE '!'",
+        expect![[r#"
+        behind '!' a pattern has '%', '_' or '!' once more
+          --> line 1, column 36
+          |
+        1 | SELECT url FROM bid WHERE url LIKE 'a!b' ESCAPE '!'
+          |                                    ^^^^^
+    "#]],
+    );
+    check(
+        "SELECT url FROM bid WHERE url LIKE extra ESCAPE '!'",
+        expect![[r#"
+        ESCAPE behind a pattern that is not written out is not supported
+          --> line 1, column 36
+          |
+        1 | SELECT url FROM bid WHERE url LIKE extra ESCAPE '!'
+          |                                    ^^^^^
+        hint: The backslash escapes in every pattern.
+    "#]],
+    );
+    check(
+        "SELECT _UTF16'a'",
+        expect![[r#"
+        a text with the name of a character set is not supported: write '..' or U&'..'
+          --> line 1, column 8
+          |
+        1 | SELECT _UTF16'a'
+          |        ^^^^^^
+    "#]],
+    );
+    check(
+        "SELECT price FROM bid EXCEPT ALL SELECT price, url FROM bid",
+        expect![[r#"
+        EXCEPT ALL needs two queries of as many columns, and these have 1 and 2
           --> line 1, column 1
           |
-        1 | SELECT price AS a, url AS a FROM bid UNION ALL SELECT 1, 'x', 3
-          | ^^^^^^
+        1 | SELECT price FROM bid EXCEPT ALL SELECT price, url FROM bid
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#]],
+    );
+    check(
+        "SELECT * FROM bid JOIN bid AS b USING (prize)",
+        expect![[r#"
+        there is no column 'prize'
+          --> line 1, column 40
+          |
+        1 | SELECT * FROM bid JOIN bid AS b USING (prize)
+          |                                        ^^^^^
+        hint: Did you mean 'price'? Known: auction, bidder, price, channel, url, extra, ms, ts.
+    "#]],
+    );
+    check(
+        "SELECT price FROM bid JOIN bid AS b USING (auction)",
+        expect![[r#"
+        column 'price' is ambiguous: more than one input has it
+          --> line 1, column 8
+          |
+        1 | SELECT price FROM bid JOIN bid AS b USING (auction)
+          |        ^^^^^
+        hint: Say which: t.price.
     "#]],
     );
 }

@@ -36,7 +36,7 @@ fn over_two_watermarks_each_row_is_put_out_once() {
         "SELECT * FROM orders o LEFT ASOF JOIN (SELECT * FROM history) r MATCH_CONDITION (r.at < o.ts) USING (cur) WHERE o.amount > 3 AND o.cur <> 'x' AND r.rate > 1",
         expect![[r#"
             Sink result  [append, event time ts, unbounded]
-              Project id, cur, amount, ts, proc, rate, at  [append, event time ts, unbounded]
+              Project cur, id, amount, ts, proc, rate, at  [append, event time ts, unbounded]
                 Filter rate@6 > 1  [append, event time ts, unbounded]
                   AsOfJoin left ts > at on=[cur = cur] emit=once  [append, event time ts, unbounded]
                     Project id, cur, amount, ts, proctime() AS proc  [append, event time ts, unbounded]

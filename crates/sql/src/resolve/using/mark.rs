@@ -33,7 +33,13 @@ pub(in crate::resolve) fn mark_stars<N: Node>(node: &mut N) -> bool {
     marker.made > STARS
 }
 
+/// Above every number of the other marks.
 const STARS: usize = 1_000_000;
+
+/// Whether a mark stands for `*` beside other columns.
+pub(super) fn is_of_stars(number: usize) -> bool {
+    number > STARS
+}
 
 /// Names the queries and window functions in a `FROM` of several that have no name. Whether there was one.
 pub(in crate::resolve) fn name_parts<N: Node>(node: &mut N) -> bool {

@@ -9,11 +9,11 @@ use sqlparser::ast::{
 };
 use tidemill_core::{Error, Result};
 
-use super::mark::number;
+use super::mark::{is_of_stars, number};
 use super::planner::{Columns, columns_of};
 use super::scope::{Visible, merged, resolve, visible};
 use crate::resolve::Node;
-use crate::resolve::duplicates::{by_last_name, of_select};
+use crate::resolve::duplicates::{by_last_name, name_of as name_of_expr, of_select};
 
 /// If `error` brings the columns of a marked `FROM`: writes its query out. Whether it was so.
 pub(in crate::resolve) fn write_out<N: Node>(node: &mut N, error: &DataFusionError) -> Result<bool> {
@@ -57,7 +57,8 @@ impl WriteOut<'_> {
         match resolve(&mut joined, &mut parts) {
             Ok(seen) => {
                 *from = joined;
-                in_select(select, order_by, &seen, &self.columns.parts.concat());
+                let stars = is_of_stars(self.columns.number);
+                in_select(select, order_by, &seen, &self.columns.parts.concat(), stars);
                 self.done = true;
                 ControlFlow::Continue(())
             }
@@ -66,7 +67,7 @@ impl WriteOut<'_> {
     }
 }
 
-fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visible], all: &[Column]) {
+fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visible], all: &[Column], stars: bool) {
     let mut projection = vec![];
     for item in std::mem::take(&mut select.projection) {
         match item {
@@ -113,7 +114,11 @@ fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visibl
         }
     }
     select.projection = projection;
-    of_select(select, by_last_name);
+    match stars {
+        true => of_select(select, by_last_name),
+        // Columns that differ by their tables stay as they are.
+        false => of_select(select, name_of_expr),
+    };
     if let Some(Distinct::On(on)) = &mut select.distinct {
         on.iter_mut().for_each(|e| with_merged(e, seen));
     }
