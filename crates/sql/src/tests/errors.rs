@@ -521,8 +521,3 @@ fn what_is_not_supported() {
     "#]],
     );
 }
-
-#[test]
-fn a_percentile_is_a_constant_share() {
-    check("SELECT PERCENTILE_DISC(2) WITHIN GROUP (ORDER BY price) FROM bid", expect![[""]]);
-}
