@@ -150,7 +150,8 @@ fn plan_error(message: &str) -> Error {
             None => error,
         };
     }
-    if message.starts_with("column in SELECT must be in GROUP BY")
+    if message.starts_with("column in ")
+        && message.contains(" must be in GROUP BY")
         && let Some(column) = message.split('"').nth(1)
     {
         let error =

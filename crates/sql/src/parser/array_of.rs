@@ -78,7 +78,7 @@ fn array_of(query: &Query) -> Option<Expr> {
     let SetExpr::Select(select) = outer_query.body.as_mut() else { return None };
     select.projection = vec![SelectItem::UnnamedExpr(aggregate(column(), order)?)];
     if let TableFactor::Derived { subquery, .. } = &mut select.from.first_mut()?.relation {
-        *subquery = Box::new(inner);
+        **subquery = inner;
     }
     or_empty(outer_query.as_ref().clone())
 }

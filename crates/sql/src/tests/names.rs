@@ -101,12 +101,12 @@ fn ambiguous_names() {
     check(
         "SELECT price FROM bid, dear",
         expect![[r#"
-        column 'price' is ambiguous: more than one input has it
-          --> line 1, column 8
-          |
-        1 | SELECT price FROM bid, dear
-          |        ^^^^^
-        hint: Say which: t.price.
-    "#]],
+            column 'price' is ambiguous: more than one input has it
+              --> line 1, column 8
+              |
+            1 | SELECT price FROM bid, dear
+              |        ^^^^^
+            hint: Say which: put the name of its table, or the table's alias, and a dot before it.
+        "#]],
     );
 }
