@@ -228,12 +228,12 @@ fn hints() {
         "#]],
     );
     check(
-        "SELECT /*+ BROADCAST(t) */ * FROM t",
+        "SELECT /*+ FASTER(t) */ * FROM t",
         expect![[r#"
-        the hint /*+ BROADCAST(t) */ is not supported
+        the hint /*+ FASTER(t) */ is not supported
           --> line 1, column 8
           |
-        1 | SELECT /*+ BROADCAST(t) */ * FROM t
+        1 | SELECT /*+ FASTER(t) */ * FROM t
           |        ^^^
         hint: Known: /*+ OPTIONS('key' = 'value') */ behind the name of a table, /*+ STATE_TTL('table' = '1 day') */ behind SELECT.
     "#]],

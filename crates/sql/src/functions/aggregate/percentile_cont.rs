@@ -16,7 +16,7 @@ use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Signature};
 
 /// The function, to be registered over DataFusion's.
-pub fn percentile_cont() -> AggregateUDF {
+pub(super) fn percentile_cont() -> AggregateUDF {
     AggregateUDF::new_from_impl(Percentile { theirs: PercentileCont::new() })
 }
 
