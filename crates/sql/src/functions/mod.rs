@@ -17,7 +17,7 @@ mod zone;
 
 mod collection;
 mod conditional;
-mod json;
+pub(crate) mod json;
 mod number;
 mod random;
 mod text;
