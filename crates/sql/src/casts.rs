@@ -25,6 +25,8 @@ use datafusion::optimizer::AnalyzerRule;
 use tidemill_core::time::{from_micros, to_micros};
 use tidemill_plan::window::Zone;
 
+use crate::functions::json::member::value_of;
+
 /// Writes casts between times and texts as calls of functions that do them as Flink does.
 #[derive(Debug)]
 pub(crate) struct FlinkCasts {
@@ -52,6 +54,13 @@ impl FlinkCasts {
             Expr::TryCast(cast) => (&cast.expr, cast.field.data_type()),
             _ => return Ok(Transformed::no(expr)),
         };
+        if let Some(value) = value_of(inner, target) {
+            let cast = |e: Expr| match &expr {
+                Expr::TryCast(_) => datafusion::logical_expr::try_cast(e, target.clone()),
+                _ => Expr::Cast(Cast::new(Box::new(e), target.clone())),
+            };
+            return Ok(Transformed::yes(cast(value)));
+        }
         let Ok(from) = inner.get_type(schema) else { return Ok(Transformed::no(expr)) };
         let cast_to = |e: Expr, t: &DataType| Expr::Cast(Cast::new(Box::new(e), t.clone()));
         let inner = || inner.as_ref().clone();

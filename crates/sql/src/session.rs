@@ -30,6 +30,7 @@ use crate::casts::FlinkCasts;
 use crate::catalog::Catalog;
 use crate::error::planning;
 use crate::functions::FlinkSyntax;
+use crate::functions::json::member::JsonArrow;
 use crate::lower::lateral;
 use crate::null_equality;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
@@ -271,7 +272,7 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
         .with_type_planner(Arc::new(FlinkTypes))
         .with_optimizer_rules(rules);
     // Asked before DataFusion's own, which would answer for the same forms.
-    let own: [Arc<dyn ExprPlanner>; 2] = [Arc::new(FlinkSyntax::new(clock)), Arc::new(FieldNames)];
+    let own: [Arc<dyn ExprPlanner>; 3] = [Arc::new(FlinkSyntax::new(clock)), Arc::new(JsonArrow), Arc::new(FieldNames)];
     builder.expr_planners().get_or_insert_default().splice(0..0, own);
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;

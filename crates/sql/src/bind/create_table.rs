@@ -13,8 +13,8 @@ use super::{Connect, Connected, ddl, like, options};
 use crate::catalog::names::find_one;
 use crate::catalog::{Catalog, Column, ColumnKind, EventTimeColumn, Table};
 use crate::error::planning;
-use crate::parser::types::type_name;
-use crate::parser::{ColumnDef, ColumnDefKind, CreateTable, Name, WatermarkDef};
+use crate::parser::types::{type_name, type_of_text};
+use crate::parser::{ColumnDef, ColumnDefKind, CreateTable, Insert, Name, WatermarkDef};
 use crate::session::Planner;
 
 /// Makes the table that a statement describes.
@@ -78,6 +78,26 @@ pub(crate) async fn bind(catalog: &Catalog, create: &CreateTable, connect: &dyn 
     let written: Vec<_> = create.options.iter().map(|(k, v)| (k.value.clone(), v.clone())).collect();
     table.ddl = ddl::create_table(&table, &written);
     Ok(table)
+}
+
+/// The columns of `CREATE TABLE .. AS SELECT`: those of the query.
+pub(crate) fn columns_of(catalog: &Catalog, rows: &Insert) -> Result<Vec<ColumnDef>> {
+    let plan = Planner::new(catalog, EpochClock::default())?.plan(&rows.query)?;
+    let column = |field: &FieldRef| {
+        let data_type = type_of_text(&type_name(field.data_type())).ok_or_else(|| {
+            Error::statement(format!(
+                "column '{}' of the query is {}, which no table can have",
+                field.name(),
+                type_name(field.data_type())
+            ))
+            .with_hint("Cast it to the type that it is to have.")
+            .at(rows.span)
+        })?;
+        let name = Name { value: field.name().clone(), span: rows.span };
+        let kind = ColumnDefKind::Physical { data_type, nullable: field.is_nullable() };
+        Ok(ColumnDef { name, kind, comment: None })
+    };
+    plan.schema().fields().iter().map(column).collect()
 }
 
 /// An error about an option, at the option that it names.

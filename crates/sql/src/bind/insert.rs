@@ -1,9 +1,10 @@
 //! What an `INSERT` writes: the query's columns, by place, as the columns that the sink wants.
 
 use datafusion::arrow::compute::can_cast_types;
-use datafusion::arrow::datatypes::Field;
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
+use datafusion::functions::core::{get_field, named_struct};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit, when};
 use tidemill_core::table::OPERATION_COLUMN;
 use tidemill_core::{Error, Result};
 
@@ -62,6 +63,9 @@ pub(crate) fn into_table(plan: LogicalPlan, table: &Table, insert: &Insert) -> R
         if from == to {
             return Ok(if columns[i].name == *field.name() { column } else { column.alias(field.name()) });
         }
+        if let Some(row) = row_by_place(&column, from, to) {
+            return Ok(row.alias(field.name()));
+        }
         if !can_cast_types(from, to) {
             return Err(Error::statement(format!(
                 "column {} of the query, '{}', is {}, and column '{}' of '{}' is {}",
@@ -82,6 +86,28 @@ pub(crate) fn into_table(plan: LogicalPlan, table: &Table, insert: &Insert) -> R
     };
     let values = of(false).chain(of(true)).collect::<Result<Vec<_>>>()?;
     LogicalPlanBuilder::from(plan.clone()).project(values).and_then(LogicalPlanBuilder::build).map_err(planning)
+}
+
+/// A row as one of as many fields under other names: as columns do, fields go by place.
+fn row_by_place(row: &Expr, from: &DataType, to: &DataType) -> Option<Expr> {
+    let (DataType::Struct(own), DataType::Struct(wanted)) = (from, to) else { return None };
+    if own.len() != wanted.len() || own.iter().zip(wanted).all(|(o, w)| o.name() == w.name()) {
+        return None;
+    }
+    let mut args = vec![];
+    for (own, wanted) in own.iter().zip(wanted) {
+        let value = get_field().call(vec![row.clone(), lit(own.name().as_str())]);
+        let (from, to) = (own.data_type(), wanted.data_type());
+        let value = match row_by_place(&value, from, to) {
+            Some(inner) => inner,
+            None if from == to => value,
+            None if can_cast_types(from, to) => cast(value, to.clone()),
+            None => return None,
+        };
+        args.extend([lit(wanted.name().as_str()), value]);
+    }
+    let known = named_struct().call(args);
+    when(row.clone().is_not_null(), known).end().ok()
 }
 
 /// The column is there, but nothing is written to it.

@@ -16,6 +16,23 @@ pub(super) fn names(title: &str, names: Vec<String>) -> Result<RecordBatch> {
     rows(&[title], names.into_iter().map(|n| vec![Some(n)]).collect())
 }
 
+/// One column of those names that `like` fits, in which `%` is any text and `_` any character.
+pub(super) fn names_like(title: &str, mut names: Vec<String>, like: Option<&str>) -> Result<RecordBatch> {
+    if let Some(like) = like {
+        let pattern: Vec<char> = like.chars().collect();
+        names.retain(|name| fits(&pattern, &name.chars().collect::<Vec<_>>()));
+    }
+    self::names(title, names)
+}
+
+fn fits(pattern: &[char], name: &[char]) -> bool {
+    match pattern {
+        [] => name.is_empty(),
+        ['%', rest @ ..] => (0..=name.len()).any(|n| fits(rest, &name[n..])),
+        [c, rest @ ..] => name.first().is_some_and(|n| (n == c || *c == '_') && fits(rest, &name[1..])),
+    }
+}
+
 /// `SET`.
 pub(super) fn changed_settings(settings: &Settings) -> Result<RecordBatch> {
     rows(&["key", "value"], settings.changed().into_iter().map(|(k, v)| vec![Some(k), Some(v)]).collect())

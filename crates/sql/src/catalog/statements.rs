@@ -7,6 +7,7 @@ use tidemill_core::{Error, Result};
 
 use super::{Catalog, Entry, show};
 use crate::bind::{Connect, create_table, view};
+use crate::parser::script::{CATALOG, DATABASE, one_database};
 use crate::parser::{CreateTable, Name, Show, Statement, StatementKind};
 
 /// What came of a statement.
@@ -42,6 +43,10 @@ impl Catalog {
             }
             StatementKind::ShowSet => show::changed_settings(&self.settings()).map(Outcome::Rows),
             StatementKind::Show(what) => self.show(what).map(Outcome::Rows),
+            StatementKind::Use(name) => {
+                one_database(name)?;
+                Ok(Outcome::Done(format!("'{name}' is there and in use")))
+            }
             StatementKind::Describe(name) => self.describe(name).map(Outcome::Rows),
             _ => Err(Error::internal("a query is planned, not executed").at(statement.span)),
         }
@@ -52,12 +57,24 @@ impl Catalog {
         if create.if_not_exists && self.has(&name.value) {
             return Ok(format!("'{name}' is there already"));
         }
-        if self.has(&name.value) {
+        let replaced =
+            create.or_replace && matches!(self.entry(&name.value), Ok(Entry::Table(t)) if t.name == name.value);
+        if self.has(&name.value) && !replaced {
             return Err(Error::statement(format!("there is a table or view called '{name}' already"))
                 .with_hint("Drop it first, or write IF NOT EXISTS.")
                 .at(name.span));
         }
-        let table = create_table::bind(self, create, connect).await?;
+        let table = match &create.as_select {
+            None => create_table::bind(self, create, connect).await?,
+            Some(rows) => {
+                let columns = Some(create_table::columns_of(self, rows)?);
+                create_table::bind(self, &CreateTable { columns, ..create.clone() }, connect).await?
+            }
+        };
+        if replaced {
+            self.replace(name.value.clone(), Entry::Table(Arc::new(table)));
+            return Ok(format!("table '{name}' replaced"));
+        }
         self.add(name.value.clone(), Entry::Table(Arc::new(table))).map_err(|e| e.at(name.span))?;
         Ok(format!("table '{name}' created"))
     }
@@ -87,8 +104,12 @@ impl Catalog {
 
     fn show(&self, what: &Show) -> Result<RecordBatch> {
         match what {
-            Show::Tables => show::names("table name", [self.tables(), self.views()].concat()),
-            Show::Views => show::names("view name", self.views()),
+            Show::Tables(like) => {
+                show::names_like("table name", [self.tables(), self.views()].concat(), like.as_deref())
+            }
+            Show::Views(like) => show::names_like("view name", self.views(), like.as_deref()),
+            Show::Catalogs => show::names("catalog name", vec![CATALOG.into()]),
+            Show::Databases => show::names("database name", vec![DATABASE.into()]),
             Show::Functions => show::functions(self),
             Show::Settings => show::settings(&self.settings()),
             Show::Columns(name) => self.describe(name),

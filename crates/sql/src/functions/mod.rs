@@ -18,7 +18,7 @@ mod zone;
 pub mod aggregate;
 mod collection;
 mod conditional;
-mod json;
+pub(crate) mod json;
 mod number;
 mod random;
 mod text;

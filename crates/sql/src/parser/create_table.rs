@@ -1,5 +1,7 @@
 //! `CREATE TABLE`.
 
+use datafusion::arrow::datatypes::DataType;
+use sqlparser::ast;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::Token;
 use tidemill_core::{Error, Result};
@@ -23,6 +25,8 @@ impl Script<'_> {
             options: vec![],
             like: None,
             comment: None,
+            or_replace: false,
+            as_select: None,
         };
         if self.token(&Token::LParen) {
             while !self.token(&Token::RParen) {
@@ -44,15 +48,29 @@ impl Script<'_> {
             } else if self.word("LIKE") {
                 table.like = Some(self.like()?);
             } else if self.word("AS") {
-                return Err(Error::unsupported("CREATE TABLE .. AS SELECT is not supported")
-                    .with_hint("Write CREATE TABLE with its columns, then INSERT INTO it.")
-                    .at(at));
+                return self.as_select(table, at);
             } else if self.words(&["DISTRIBUTED"]) {
                 return Err(Error::unsupported("DISTRIBUTED BY is not supported").at(at));
             } else {
                 return Ok(table);
             }
         }
+    }
+
+    /// What follows `AS`: the query whose columns are those of the table, and whose rows it is given.
+    fn as_select(&mut self, mut table: CreateTable, at: tidemill_core::Span) -> Result<CreateTable> {
+        if table.columns.is_some() || table.like.is_some() {
+            return Err(Error::unsupported("the columns of CREATE TABLE .. AS SELECT come from the query alone")
+                .with_hint("Leave them out, or write CREATE TABLE with its columns, then INSERT INTO it.")
+                .at(at));
+        }
+        if table.if_not_exists {
+            return Err(Error::unsupported("CREATE TABLE IF NOT EXISTS .. AS SELECT is not supported")
+                .with_hint("Write CREATE TABLE IF NOT EXISTS with its columns, then INSERT INTO it.")
+                .at(at));
+        }
+        table.as_select = Some(Box::new(self.rows_for(table.name.clone(), at)?));
+        Ok(table)
     }
 
     /// A column, `WATERMARK FOR` or a key.
@@ -89,7 +107,11 @@ impl Script<'_> {
                 .with_hint("Make the field a column: name AS row_column.field.")
                 .at(self.here()));
         }
-        self.expect_word("AS")?;
+        if !self.word("AS") {
+            // Rows come in order.
+            let name = ast::Ident::with_quote('`', &column.value);
+            return Ok(WatermarkDef { expr: ast::Expr::Identifier(name), text: types::quoted(&column.value), column });
+        }
         let (expr, text) = self.expression()?;
         Ok(WatermarkDef { column, expr, text })
     }
@@ -106,6 +128,7 @@ impl Script<'_> {
         let mut metadata: Option<Option<String>> = None;
         let mut is_virtual = false;
         let mut comment = None;
+        let mut generated: Option<ColumnDefKind> = None;
         loop {
             let at = self.here();
             if self.words(&["NOT", "NULL"]) {
@@ -115,6 +138,8 @@ impl Script<'_> {
             } else if self.words(&["PRIMARY", "KEY"]) {
                 self.not_enforced(at)?;
                 self.primary_key(table, vec![name.clone()], at)?;
+            } else if self.words(&["GENERATED", "ALWAYS", "AS"]) {
+                generated = Some(self.generated(&data_type)?);
             } else if self.word("METADATA") {
                 let key = if self.word("FROM") { Some(self.string()?) } else { None };
                 metadata = Some(key);
@@ -130,6 +155,7 @@ impl Script<'_> {
             }
         }
         let kind = match metadata {
+            None if generated.is_some() => generated.unwrap_or(ColumnDefKind::Physical { data_type, nullable }),
             Some(key) => ColumnDefKind::Metadata { data_type, nullable, key, is_virtual },
             None => ColumnDefKind::Physical { data_type, nullable },
         };
@@ -143,13 +169,31 @@ impl Script<'_> {
         }
     }
 
+    /// `NOT ENFORCED` may be left out: no key is ever checked.
     fn not_enforced(&mut self, at: tidemill_core::Span) -> Result<()> {
-        if self.words(&["NOT", "ENFORCED"]) {
+        if self.words(&["NOT", "ENFORCED"]) || !self.word("ENFORCED") {
             return Ok(());
         }
-        Err(Error::statement("a PRIMARY KEY is not checked, and has to say so")
-            .with_hint("Write PRIMARY KEY (..) NOT ENFORCED.")
-            .at(at))
+        Err(Error::statement("a PRIMARY KEY is not checked").with_hint("Write PRIMARY KEY (..) NOT ENFORCED.").at(at))
+    }
+
+    /// What follows `GENERATED ALWAYS AS`: an expression in parentheses, which is computed as the type says.
+    fn generated(&mut self, data_type: &DataType) -> Result<ColumnDefKind> {
+        self.expect(&Token::LParen)?;
+        let (expr, text) = self.expression()?;
+        self.expect(&Token::RParen)?;
+        if !self.word("STORED") {
+            self.word("VIRTUAL");
+        }
+        let text = format!("CAST({text} AS {})", types::type_name(data_type));
+        let expr = ast::Expr::Cast {
+            kind: ast::CastKind::Cast,
+            expr: Box::new(expr),
+            data_type: types::carry(data_type),
+            array: false,
+            format: None,
+        };
+        Ok(ColumnDefKind::Computed { expr: Box::new(expr), text })
     }
 
     fn comment(&mut self) -> Result<Option<String>> {

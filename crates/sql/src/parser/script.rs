@@ -5,15 +5,22 @@ use std::ops::Range;
 use sqlparser::ast;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
-use tidemill_core::{Error, Micros, Result};
+use tidemill_core::{Error, Micros, Result, Span};
 
 use super::dialect::Dialect;
 use super::finish::{Hints, finish};
 use super::forms;
 use super::headings::name_columns;
 use super::source::Source;
-use super::statement::{CreateView, EmitClause, ExplainKind, Insert, Select, Show, Statement, StatementKind};
+use super::statement::{
+    CreateTable, CreateView, EmitClause, ExplainKind, Insert, Name, Select, Show, Statement, StatementKind,
+};
 use crate::as_of::syntax::plain_as_of;
+
+/// The one catalog.
+pub(crate) const CATALOG: &str = "default_catalog";
+/// The one database in it.
+pub(crate) const DATABASE: &str = "default_database";
 
 /// The statements of `text`. Places in them and in errors are places of the whole text.
 pub fn parse(text: &str) -> Result<Vec<Statement>> {
@@ -24,7 +31,13 @@ pub fn parse(text: &str) -> Result<Vec<Statement>> {
         let end = next_end(&source, at);
         if end > at {
             let (statement, next) = statement(&source, at..end)?;
+            let rows = match &statement.kind {
+                StatementKind::CreateTable(table) => table.as_select.clone(),
+                _ => None,
+            };
+            let rows = rows.map(|insert| Statement { kind: StatementKind::Insert(insert), ..statement.clone() });
             statements.push(statement);
+            statements.extend(rows);
             at = next;
         }
         at += 1;
@@ -159,10 +172,11 @@ impl<'a> Script<'a> {
         if self.word("PLAN") {
             self.expect_word("FOR")?;
         }
-        if ["ESTIMATED_COST", "CHANGELOG_MODE", "JSON_EXECUTION_PLAN", "PLAN_ADVICE", "ANALYZE"]
-            .iter()
-            .any(|w| self.word(w))
-        {
+        // Details that Flink's plan may have: the plan here has what there is to say.
+        while ["ESTIMATED_COST", "CHANGELOG_MODE", "JSON_EXECUTION_PLAN", "PLAN_ADVICE"].iter().any(|w| self.word(w)) {
+            self.token(&Token::Comma);
+        }
+        if self.word("ANALYZE") {
             return Err(Error::unsupported("EXPLAIN has LOGICAL, STREAM, STATE and WATERMARK").at(at));
         }
         Ok(Some(kind))
@@ -207,8 +221,13 @@ impl<'a> Script<'a> {
                 self.word("EXTENDED");
                 self.table_name().map(StatementKind::Describe)
             }
-            word @ ("USE" | "ALTER" | "DELETE" | "UPDATE" | "MERGE" | "TRUNCATE" | "CALL" | "LOAD" | "UNLOAD"
-            | "ADD" | "REMOVE" | "ANALYZE" | "COMPILE" | "EXECUTE" | "COPY" | "STOP" | "BEGIN") => unsupported(word),
+            "USE" => {
+                self.parser.advance_token();
+                self.word("CATALOG");
+                self.table_name().map(StatementKind::Use)
+            }
+            word @ ("ALTER" | "DELETE" | "UPDATE" | "MERGE" | "TRUNCATE" | "CALL" | "LOAD" | "UNLOAD" | "ADD"
+            | "REMOVE" | "ANALYZE" | "COMPILE" | "EXECUTE" | "COPY" | "STOP" | "BEGIN") => unsupported(word),
             _ => Err(self.expected("a statement, such as SELECT, INSERT INTO or CREATE TABLE")),
         }
     }
@@ -232,6 +251,20 @@ impl<'a> Script<'a> {
         self.expect_word("INTO")?;
         self.word("TABLE");
         let target = self.table_name()?;
+        self.insert_into(target, first, span)
+    }
+
+    /// What follows `CREATE TABLE target .. AS`.
+    pub(super) fn rows_for(&mut self, target: Name, span: Span) -> Result<Insert> {
+        let first = self.index();
+        let end = self.emit.unwrap_or(self.range.end);
+        let mut insert = self.insert_into(target, first, span)?;
+        name_columns(&mut insert.query, self.source, first..end);
+        Ok(insert)
+    }
+
+    /// What follows `INSERT INTO target`.
+    fn insert_into(&mut self, target: Name, first: usize, span: Span) -> Result<Insert> {
         let behind = self.source.tokens[self.index() - 1].span.start;
         let options = self.hints.remove(&behind).map(|(options, _)| options).unwrap_or_default();
         if self.peek_words(&["PARTITION"]) {
@@ -252,7 +285,6 @@ impl<'a> Script<'a> {
 
     fn create(&mut self) -> Result<StatementKind> {
         self.expect_word("CREATE")?;
-        let at = self.here();
         let or_replace = self.words(&["OR", "REPLACE"]);
         let temporary = self.word("TEMPORARY");
         if temporary {
@@ -260,10 +292,8 @@ impl<'a> Script<'a> {
         }
         let what = self.here();
         if self.word("TABLE") {
-            if or_replace {
-                return Err(Error::unsupported("CREATE OR REPLACE TABLE is not supported").at(at));
-            }
-            return self.create_table().map(|t| StatementKind::CreateTable(Box::new(t)));
+            let table = self.create_table()?;
+            return Ok(StatementKind::CreateTable(Box::new(CreateTable { or_replace, ..table })));
         }
         if self.word("VIEW") {
             let if_not_exists = self.words(&["IF", "NOT", "EXISTS"]);
@@ -285,6 +315,10 @@ impl<'a> Script<'a> {
                 if_not_exists,
                 or_replace,
             })));
+        }
+        if self.peek_words(&["DATABASE", "IF", "NOT", "EXISTS"]) {
+            self.words(&["DATABASE", "IF", "NOT", "EXISTS"]);
+            return self.table_name().map(StatementKind::Use);
         }
         let word = match self.peek_word() {
             Some(word) if word == "MATERIALIZED" => {
@@ -337,9 +371,13 @@ impl<'a> Script<'a> {
         self.expect_word("SHOW")?;
         let at = self.here();
         if self.word("TABLES") {
-            Ok(Show::Tables)
+            self.like_pattern().map(Show::Tables)
         } else if self.word("VIEWS") {
-            Ok(Show::Views)
+            self.like_pattern().map(Show::Views)
+        } else if self.word("CATALOGS") || self.words(&["CURRENT", "CATALOG"]) {
+            Ok(Show::Catalogs)
+        } else if self.word("DATABASES") || self.words(&["CURRENT", "DATABASE"]) {
+            Ok(Show::Databases)
         } else if self.words(&["USER", "FUNCTIONS"]) || self.word("FUNCTIONS") {
             Ok(Show::Functions)
         } else if self.word("SETTINGS") {
@@ -353,6 +391,17 @@ impl<'a> Script<'a> {
             self.table_name().map(Show::Create)
         } else {
             Err(Error::unsupported("SHOW has TABLES, VIEWS, FUNCTIONS, SETTINGS, COLUMNS FROM and CREATE TABLE").at(at))
+        }
+    }
+
+    /// `[FROM database] [LIKE 'pattern']`.
+    fn like_pattern(&mut self) -> Result<Option<String>> {
+        if self.word("FROM") || self.word("IN") {
+            one_database(&self.table_name()?)?;
+        }
+        match self.word("LIKE") {
+            true => self.string().map(Some),
+            false => Ok(None),
         }
     }
 
@@ -397,6 +446,17 @@ impl<'a> Script<'a> {
             )
             .at(at)),
         }
+    }
+}
+
+/// Refuses every catalog and database but those that there are.
+pub(crate) fn one_database(name: &Name) -> Result<()> {
+    match name.value.as_str() {
+        CATALOG | DATABASE => Ok(()),
+        both if both.split_once('.') == Some((CATALOG, DATABASE)) => Ok(()),
+        _ => Err(Error::statement(format!("there is no catalog or database '{name}'"))
+            .with_hint(format!("All tables are in the database {DATABASE} of the catalog {CATALOG}."))
+            .at(name.span)),
     }
 }
 

@@ -52,6 +52,8 @@ pub enum StatementKind {
     Reset(Option<Name>),
     /// `SHOW ..`.
     Show(Show),
+    /// `USE`, `USE CATALOG`, `CREATE DATABASE IF NOT EXISTS` of the one that there is.
+    Use(Name),
     /// `DESCRIBE name`.
     Describe(Name),
     /// `EXPLAIN ..`.
@@ -90,10 +92,14 @@ impl fmt::Display for Name {
 /// `SHOW ..`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Show {
-    /// `SHOW TABLES`.
-    Tables,
-    /// `SHOW VIEWS`.
-    Views,
+    /// `SHOW TABLES`, with the pattern of its `LIKE`.
+    Tables(Option<String>),
+    /// `SHOW VIEWS`, with the pattern of its `LIKE`.
+    Views(Option<String>),
+    /// `SHOW CATALOGS`, `SHOW CURRENT CATALOG`.
+    Catalogs,
+    /// `SHOW DATABASES`, `SHOW CURRENT DATABASE`.
+    Databases,
     /// `SHOW FUNCTIONS`.
     Functions,
     /// `SHOW SETTINGS`.
@@ -202,6 +208,10 @@ pub struct CreateTable {
     pub like: Option<LikeClause>,
     /// `COMMENT`.
     pub comment: Option<String>,
+    /// `OR REPLACE`.
+    pub or_replace: bool,
+    /// `AS SELECT ..`: what the table gets its columns from. The statement after this one writes its rows.
+    pub as_select: Option<Box<Insert>>,
 }
 
 /// A column of `CREATE TABLE`.

@@ -82,7 +82,7 @@ fn statements() {
             ShowSet
             Reset(Some(Name { value: "x", span: Span { line: 2, column: 72, len: 3 } }))
             Reset(None)
-            Show(Tables)
+            Show(Tables(None))
             Show(Create(Name { value: "t 1", span: Span { line: 3, column: 32, len: 5 } }))
             Show(Columns(Name { value: "a.b", span: Span { line: 3, column: 57, len: 1 } }))
             Describe(Name { value: "t", span: Span { line: 3, column: 67, len: 1 } })
@@ -410,15 +410,15 @@ fn wrong() {
     "#]],
     );
     check(
-        "CREATE TABLE t (a INT, PRIMARY KEY (a))",
+        "CREATE TABLE t (a INT, PRIMARY KEY (a) ENFORCED)",
         expect![[r#"
-        a PRIMARY KEY is not checked, and has to say so
-          --> line 1, column 24
-          |
-        1 | CREATE TABLE t (a INT, PRIMARY KEY (a))
-          |                        ^^^^^^^
-        hint: Write PRIMARY KEY (..) NOT ENFORCED.
-    "#]],
+            a PRIMARY KEY is not checked
+              --> line 1, column 24
+              |
+            1 | CREATE TABLE t (a INT, PRIMARY KEY (a) ENFORCED)
+              |                        ^^^^^^^
+            hint: Write PRIMARY KEY (..) NOT ENFORCED.
+        "#]],
     );
     check(
         "CREATE TABLE t (a INTERVAL DAY)",
@@ -433,13 +433,13 @@ fn wrong() {
     check(
         "CREATE TABLE t (a INT) AS SELECT 1",
         expect![[r#"
-        CREATE TABLE .. AS SELECT is not supported
-          --> line 1, column 24
-          |
-        1 | CREATE TABLE t (a INT) AS SELECT 1
-          |                        ^^
-        hint: Write CREATE TABLE with its columns, then INSERT INTO it.
-    "#]],
+            the columns of CREATE TABLE .. AS SELECT come from the query alone
+              --> line 1, column 24
+              |
+            1 | CREATE TABLE t (a INT) AS SELECT 1
+              |                        ^^
+            hint: Leave them out, or write CREATE TABLE with its columns, then INSERT INTO it.
+        "#]],
     );
     check(
         "CREATE TABLE t (WATERMARK FOR a.b AS a.b)",

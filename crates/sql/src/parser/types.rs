@@ -152,7 +152,8 @@ impl Types<'_, '_> {
                 if self.zone()? { instant(unit) } else { DataType::Timestamp(unit, None) }
             }
             "TIMESTAMP_LTZ" | "TIMESTAMPTZ" => instant(self.unit()?),
-            "ARRAY" => {
+            // A MULTISET is the array of its members, each as often as it is in it.
+            "ARRAY" | "MULTISET" => {
                 self.open()?;
                 let item = self.nested("item")?;
                 self.close()?;
@@ -167,8 +168,8 @@ impl Types<'_, '_> {
                 let entries = DataType::Struct(Fields::from(vec![key, value]));
                 DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
             }
-            "ROW" => self.row()?,
-            "MULTISET" | "RAW" | "INTERVAL" | "STRUCTURED" | "VARIANT" | "SYMBOL" => {
+            "ROW" | "STRUCT" => self.row()?,
+            "RAW" | "INTERVAL" | "STRUCTURED" | "VARIANT" | "SYMBOL" => {
                 return fail(&token, format!("type {name} is not supported"));
             }
             _ => return fail(&token, format!("there is no type '{value}'; the types are {}", TYPE_NAMES.join(", "))),
@@ -409,6 +410,8 @@ mod tests {
         check("ARRAY<ARRAY<INT NOT NULL>>", "ARRAY<ARRAY<INT NOT NULL>>");
         check("MAP<STRING, ARRAY<ROW<a INT, b STRING 'what b is'>>>", "MAP<STRING, ARRAY<ROW<`a` INT, `b` STRING>>>");
         check("ROW(a INT, `b c` ROW<d DATE>)", "ROW<`a` INT, `b c` ROW<`d` DATE>>");
+        check("STRUCT<a INT, b STRUCT<c STRING>>", "ROW<`a` INT, `b` ROW<`c` STRING>>");
+        check("MULTISET<STRING>", "ARRAY<STRING>");
         check("INT ARRAY", "ARRAY<INT>");
         check("ARRAY<bigint unsigned NOT NULL>", "ARRAY<BIGINT UNSIGNED NOT NULL>");
         check("timestamptz", "TIMESTAMP_LTZ(6)");
@@ -417,8 +420,7 @@ mod tests {
 
     #[test]
     fn what_is_no_type() {
-        for text in ["INTERVAL DAY", "MULTISET<INT>", "ARRAY<INT>>", "ROW<>", "BLOB", "FLOAT UNSIGNED", "TIMESTAMP(10)"]
-        {
+        for text in ["INTERVAL DAY", "ARRAY<INT>>", "ROW<>", "BLOB", "FLOAT UNSIGNED", "TIMESTAMP(10)"] {
             assert_eq!(type_of_text(text), None, "{text}");
         }
     }

@@ -7,5 +7,6 @@ mod legacy;
 mod names;
 mod nexmark;
 mod queries;
+mod statements;
 mod tables;
 mod windows;

@@ -4,6 +4,7 @@
 //! `ON ERROR`. A path that is not one is an error.
 
 pub(super) mod make;
+pub(crate) mod member;
 mod path;
 mod scan;
 
