@@ -3,7 +3,7 @@
 //! The rows of both sides are counted in one grouping by all columns, in which NULLs are equal, and each group is put out as often as its
 //! count says. So two numbers are kept for each distinct row, whichever side it is from.
 
-use datafusion::common::{Column, Result as PlanResult};
+use datafusion::common::{Column, NullHandling, Result as PlanResult, UnnestOptions};
 use datafusion::functions::core::expr_fn::least;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::functions_nested::expr_fn::gen_series;
@@ -84,7 +84,11 @@ fn counted(left: LogicalPlan, right: LogicalPlan, except: bool) -> PlanResult<Lo
         .project(places.iter().cloned().chain([count.alias("__count")]))?
         .filter(column("__count").gt(lit(0_i64)))?
         .project(places.iter().cloned().chain([times]))?
-        .unnest_column("__times")?
+        .unnest_columns_with_options(
+            vec![Column::new_unqualified("__times")],
+            // There is no row without a number of times, and none of which there are no times.
+            UnnestOptions { null_handling: NullHandling::Drop, recursions: vec![] },
+        )?
         .project(places.into_iter().zip(&names).map(|(place, name)| place.alias(name)))?
         .build()
 }

@@ -255,13 +255,13 @@ fn spellings() {
     check(
         "SELECT price FROM bid JOIN bid AS b USING (auction)",
         expect![[r#"
-        column 'price' is ambiguous: more than one input has it
-          --> line 1, column 8
-          |
-        1 | SELECT price FROM bid JOIN bid AS b USING (auction)
-          |        ^^^^^
-        hint: Say which: t.price.
-    "#]],
+            column 'price' is ambiguous: more than one input has it
+              --> line 1, column 8
+              |
+            1 | SELECT price FROM bid JOIN bid AS b USING (auction)
+              |        ^^^^^
+            hint: Say which: put the name of its table, or the table's alias, and a dot before it.
+        "#]],
     );
 }
 
