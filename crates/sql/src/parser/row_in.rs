@@ -81,7 +81,7 @@ fn exists(row: &[Expr], query: &Query, may_be: bool) -> Expr {
     if let Some(TableFactor::Derived { subquery, alias: Some(alias), .. }) =
         select.from.first_mut().map(|from| &mut from.relation)
     {
-        *subquery = Box::new(query.clone());
+        **subquery = query.clone();
         alias.columns = (0..row.len()).map(|i| TableAliasColumnDef::from_name(name(i).value)).collect();
     }
     let equal = row.iter().enumerate().map(|(i, value)| Expr::BinaryOp {

@@ -436,7 +436,7 @@ impl Push<'_, '_> {
         for (a, b) in &join.on {
             on.push((self.own_unnamed(a.clone(), &keys)?, self.own_unnamed(b.clone(), &keys)?));
         }
-        let full = (join.join_type == Full).then(|| (left.keys, right.keys));
+        let full = (join.join_type == Full).then_some((left.keys, right.keys));
         let plan = LogicalPlan::Join(Join::try_new(
             left.plan.into(),
             right.plan.into(),

@@ -45,7 +45,7 @@ pub(super) fn rows(changelog: &Changelog, schema: &SchemaRef, records: Vec<Vec<D
     there.into_values().flatten().for_each(|(delta, row)| kept[delta].push(row));
     let take = |(delta, mut rows): (Delta, Vec<u32>)| {
         rows.sort_unstable();
-        Ok(take_rows(&delta.batch, &UInt32Array::from(rows))?)
+        take_rows(&delta.batch, &UInt32Array::from(rows))
     };
     deltas.into_iter().zip(kept).map(take).collect()
 }

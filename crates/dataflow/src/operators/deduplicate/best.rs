@@ -54,7 +54,7 @@ impl Incoming {
         match &self.batches[..] {
             [] => Ok(RecordBatch::new_empty(Arc::clone(schema))),
             [one] if all => Ok(one.clone()),
-            [one] => Ok(take_rows(one, &UInt32Array::from(rows.to_vec()))?),
+            [one] => take_rows(one, &UInt32Array::from(rows.to_vec())),
             many if all => Ok(concat_batches(schema, many)?),
             many => {
                 let place = |row: &u32| {

@@ -151,7 +151,7 @@ impl Updating {
             return self.partitions.input_rows(&kept);
         }
         if kept.is_empty() {
-            return Ok(take_rows(new, &UInt32Array::from_iter_values(picks.iter().map(|p| p.1 as u32)))?);
+            return take_rows(new, &UInt32Array::from_iter_values(picks.iter().map(|p| p.1 as u32)));
         }
         let kept = self.partitions.input_rows(&kept)?;
         let columns = kept.columns().iter().zip(new.columns());
