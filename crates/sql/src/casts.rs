@@ -18,8 +18,8 @@ use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility, lit,
+    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility, lit, try_cast,
 };
 use datafusion::optimizer::AnalyzerRule;
 use tidemill_core::time::{from_micros, to_micros};
@@ -49,6 +49,9 @@ impl FlinkCasts {
     }
 
     fn one(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        if let Expr::BinaryExpr(compared) = expr {
+            return Ok(comparable(compared, schema));
+        }
         let (inner, target) = match &expr {
             Expr::Cast(cast) => (&cast.expr, cast.field.data_type()),
             Expr::TryCast(cast) => (&cast.expr, cast.field.data_type()),
@@ -56,7 +59,7 @@ impl FlinkCasts {
         };
         if let Some(value) = value_of(inner, target) {
             let cast = |e: Expr| match &expr {
-                Expr::TryCast(_) => datafusion::logical_expr::try_cast(e, target.clone()),
+                Expr::TryCast(_) => try_cast(e, target.clone()),
                 _ => Expr::Cast(Cast::new(Box::new(e), target.clone())),
             };
             return Ok(Transformed::yes(cast(value)));
@@ -89,6 +92,25 @@ impl FlinkCasts {
         };
         Ok(Transformed::yes(rewritten))
     }
+}
+
+/// A comparison of a text with a number is one of numbers. A text that is none is not comparable, NULL, and stops no query: one
+/// row of data must not hold up all others.
+fn comparable(mut compared: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
+    let mut changed = false;
+    if compared.op.supports_propagation() || compared.op == Operator::NotEq {
+        for side in [&mut compared.left, &mut compared.right] {
+            if let Expr::Cast(cast) = side.as_ref()
+                && cast.field.data_type().is_numeric()
+                && cast.expr.get_type(schema).is_ok_and(|from| from.is_string())
+            {
+                **side = try_cast(cast.expr.as_ref().clone(), cast.field.data_type().clone());
+                changed = true;
+            }
+        }
+    }
+    let expr = Expr::BinaryExpr(compared);
+    if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
 }
 
 /// As many digits after the second as the type has.
