@@ -248,7 +248,10 @@ impl Settings {
 }
 
 fn is_without_effect(key: &str) -> bool {
+    // A slip of the pen in one of our own names is not one of Flink's.
+    let misspelt = |own: &str| strsim::damerau_levenshtein(key, own) <= 2;
     name_of(key).is_err()
+        && !SETTINGS.iter().any(|s| misspelt(s.name))
         && WITHOUT_EFFECT.iter().any(|known| match known.strip_suffix('*') {
             Some(family) => key.starts_with(family),
             None => key == *known,
@@ -293,6 +296,8 @@ mod tests {
             assert!(settings.set(key, "enabled").unwrap().is_some(), "{key}");
         }
         assert_eq!(settings.set("execution.epoch-rows", "1").unwrap(), None);
+        let misspelt = settings.set("execution.epoch-row", "1").unwrap_err();
+        assert!(misspelt.hint().is_some_and(|hint| hint.contains("'execution.epoch-rows'")), "{misspelt}");
         assert!(settings.set("table.local-time-zone", "Europe/Brelin").is_err());
         assert!(settings.set("allowed-lateness", "soon").is_err());
         let e = settings.set("allowed-latenes", "1 s").unwrap_err();
