@@ -282,6 +282,35 @@ async fn interval_joins() {
     check_timed(&queries[..8], true).await;
 }
 
+/// The rows of which a window's greatest or least value comes: most rows are left out before the join.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_the_extreme_of_a_window() {
+    let mut queries = vec![];
+    for (of, extreme, shift) in
+        [("l", "MAX", ""), ("l", "MIN", ", INTERVAL '1' SECOND"), ("r", "MAX", ""), ("r", "MIN", "")]
+    {
+        let windows = format!(
+            "(SELECT {extreme}(v) AS v, window_end AS e, window_time AS wt, COUNT(*) AS n
+              FROM TABLE(TUMBLE(TABLE {of}, DESCRIPTOR(ts), INTERVAL '2' SECOND{shift})) GROUP BY window_start, window_end, window_time) m"
+        );
+        let within = "l.v = m.v AND l.ts BETWEEN m.e - INTERVAL '2' SECOND AND m.e";
+        for condition in [
+            within,
+            "l.v = m.v AND l.ts >= m.e - INTERVAL '2' SECOND AND l.ts < m.e",
+            "l.v = m.v AND l.ts BETWEEN m.wt - INTERVAL '5' SECOND AND m.wt + INTERVAL '1' SECOND",
+            "l.v = m.v AND l.ts BETWEEN m.e + INTERVAL '1' SECOND AND m.e + INTERVAL '3' SECOND AND l.k > 1",
+        ] {
+            queries.push(format!("SELECT l.k, l.v, l.ts, m.e, m.n FROM l JOIN {windows} ON {condition}"));
+            queries.push(format!("SELECT l.k, l.ts, m.v, m.e FROM {windows} LEFT JOIN l ON {condition}"));
+        }
+        queries
+            .push(format!("SELECT m.e, m.v FROM {windows} WHERE EXISTS (SELECT 1 FROM l WHERE l.k = 1 AND {within})"));
+        queries.push(format!("SELECT l.k, l.ts, m.e FROM l LEFT JOIN {windows} ON {within}"));
+    }
+    let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+    check_timed(&queries, false).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn window_joins() {
     let tumble = |t: &str| format!("TABLE(TUMBLE(TABLE {t}, DESCRIPTOR(ts), INTERVAL '2' SECOND))");

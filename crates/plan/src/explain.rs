@@ -104,7 +104,11 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
             }
         }
         StreamOp::Values(batches) => format!("rows={}", batches.iter().map(|b| b.num_rows()).sum::<usize>()),
-        StreamOp::Filter(expr) => expr.to_string(),
+        StreamOp::Filter(op) => {
+            let conditions = op.conditions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", then ");
+            let fields = node.edge.schema.fields().iter().map(|f| f.name().as_str()).collect::<Vec<_>>().join(", ");
+            if op.columns.is_some() { format!("{conditions} columns=[{fields}]") } else { conditions }
+        }
         StreamOp::Project(exprs) => {
             let fields = node.edge.schema.fields();
             let one = exprs.iter().zip(fields).map(|(e, f)| match e.to_string() {
@@ -127,6 +131,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
         StreamOp::WindowAggregate(op) => window_aggregate(plan, node, op),
         StreamOp::UpdatingAggregate(op) => updating_aggregate(op),
         StreamOp::TopN(op) => top_n(plan, node, op),
+        StreamOp::Contenders(op) => crate::contenders::detail(plan, node, op),
         StreamOp::Join(op) => join(plan, node, op),
         StreamOp::AsOfJoin(op) => crate::as_of::detail(plan, node, op),
         StreamOp::Over(op) => crate::over::detail(plan, node, op),

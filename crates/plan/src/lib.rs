@@ -6,14 +6,17 @@
 //!
 //! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
 //! windows), [`over`] (functions with `OVER`), [`retraction`] (which aggregates follow a retraction by themselves), [`share`] (when one node does for two),
+//! [`narrow`] (columns that need not be copied), [`contenders`] (rows that a join need not keep),
 //! [`state`] (what bounds the state of each operator), [`unique`] (what tells rows apart), [`explain`] (the text of `EXPLAIN`).
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
 
 pub mod as_of;
+pub mod contenders;
 pub mod explain;
 pub mod graph;
 pub mod lookup;
+pub mod narrow;
 pub mod op;
 pub mod over;
 pub mod retraction;

@@ -13,6 +13,7 @@ use tidemill_core::source::Source;
 use tidemill_core::{ChangeMode, Micros};
 
 pub use crate::as_of::{AsOfForm, AsOfJoinOp, AsOfMatch};
+pub use crate::contenders::ContendersOp;
 use crate::graph::NodeId;
 use crate::lookup::LookupJoinOp;
 pub use crate::over::{OverForm, OverFunction, OverOp};
@@ -31,8 +32,8 @@ pub enum StreamOp {
     Normalize(NormalizeOp),
     /// Rows that are known already: `VALUES`. Put out once, in the first epoch; then the edge ends.
     Values(Vec<RecordBatch>),
-    /// The rows for which the expression is true.
-    Filter(Expr),
+    /// The rows for which an expression is true.
+    Filter(FilterOp),
     /// Expressions over each row, one for each output column.
     Project(Vec<Expr>),
     /// All rows of all inputs. Columns go by place.
@@ -54,6 +55,8 @@ pub enum StreamOp {
     TopN(TopNOp),
     /// Adds up the changes of an epoch before they leave.
     Compact(CompactOp),
+    /// The rows that may still equal the extreme of a window: see [`ContendersOp`].
+    Contenders(ContendersOp),
     /// Matches the rows of two inputs.
     Join(JoinOp),
     /// Each row of the left input with the one row of the right that was valid at its time.
@@ -476,6 +479,31 @@ impl JoinOp {
     }
 }
 
+/// Lets rows through or not.
+#[derive(Debug, Clone)]
+pub struct FilterOp {
+    /// One after the other, each only over the rows that the ones before let through: true for the rows that are let
+    /// through, and not false or NULL.
+    pub conditions: Vec<Expr>,
+    /// The input columns that are put out; `None` for all. What nobody reads above need not be copied.
+    pub columns: Option<Vec<usize>>,
+}
+
+impl FilterOp {
+    /// All columns of the rows that meet `condition`.
+    pub fn new(condition: Expr) -> Self {
+        Self { conditions: vec![condition], columns: None }
+    }
+
+    /// Where input column `column` is in the output.
+    pub fn place_of(&self, column: usize) -> Option<usize> {
+        match &self.columns {
+            Some(columns) => columns.iter().position(|c| *c == column),
+            None => Some(column),
+        }
+    }
+}
+
 /// Holds changes back: what is left of them when they are due is put out.
 #[derive(Debug, Clone)]
 pub struct HoldBackOp {
@@ -546,6 +574,20 @@ pub enum SinkTarget {
 }
 
 impl StreamOp {
+    /// The same operator in a plan where the nodes of this one stand at `places`.
+    #[must_use]
+    pub fn moved(&self, places: &[NodeId]) -> Self {
+        let mut op = self.clone();
+        if let Self::Source(source) = &mut op {
+            match &mut source.input {
+                SourceInput::AtEnd(at_end) => at_end.inputs.iter_mut().for_each(|(_, id)| *id = places[id.0]),
+                SourceInput::Lookup(lookup) => lookup.asks = places[lookup.asks.0],
+                _ => {}
+            }
+        }
+        op
+    }
+
     /// The operator's name in `EXPLAIN`, metrics and messages.
     pub fn name(&self) -> &'static str {
         match self {
@@ -567,6 +609,7 @@ impl StreamOp {
             Self::UpdatingAggregate(_) => "UpdatingAggregate",
             Self::TopN(_) => "TopN",
             Self::Compact(_) => "Compact",
+            Self::Contenders(_) => "Contenders",
             Self::Join(_) => "Join",
             Self::AsOfJoin(op) if op.temporal => "TemporalJoin",
             Self::AsOfJoin(_) => "AsOfJoin",

@@ -30,7 +30,7 @@ fn same_edges(a: &Edge, b: &Edge) -> bool {
 
 fn same_ops(a: &StreamOp, b: &StreamOp) -> bool {
     match (a, b) {
-        (StreamOp::Filter(a), StreamOp::Filter(b)) => same(a, b),
+        (StreamOp::Filter(a), StreamOp::Filter(b)) => a.columns == b.columns && all_same(&a.conditions, &b.conditions),
         (StreamOp::Project(a), StreamOp::Project(b)) => all_same(a, b),
         (StreamOp::WindowRows(a), StreamOp::WindowRows(b)) => a == b,
         (StreamOp::WindowAggregate(a), StreamOp::WindowAggregate(b)) => same_window_aggregates(a, b),

@@ -104,6 +104,13 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
                 format!("the watermark passes window_end{}", later(gap + op.allowed_lateness)),
             )
         }
+        StreamOp::Contenders(op) => {
+            let which = if op.greatest { "greatest" } else { "least" };
+            windowed(
+                &format!("the {which} value of each window"),
+                "the watermark passes the time of its last row".into(),
+            )
+        }
         StreamOp::UpdatingAggregate(op) => {
             let also = beside(op, input);
             let each = |of: &str| match op.group.keys.is_empty() {

@@ -30,7 +30,11 @@ pub fn unique_key(plan: &StreamPlan, id: NodeId) -> Option<Vec<usize>> {
         }
         StreamOp::Deduplicate(op) => Some(op.keys.clone()),
         StreamOp::TopN(_) | StreamOp::Over(_) | StreamOp::TemporalSort(_) => unique_key(plan, *node.inputs.first()?),
-        StreamOp::Filter(_)
+        StreamOp::Filter(op) => {
+            let key = unique_key(plan, *node.inputs.first()?)?;
+            key.into_iter().map(|k| op.place_of(k)).collect()
+        }
+        StreamOp::Contenders(_)
         | StreamOp::Compact(_)
         | StreamOp::HoldBack(_)
         | StreamOp::ProcessingTime
@@ -83,14 +87,15 @@ pub fn column(expr: &Expr) -> Option<usize> {
 pub fn may_cancel(plan: &StreamPlan, id: NodeId) -> bool {
     let node = plan.node(id);
     let below = || node.inputs.first().is_some_and(|input| may_cancel(plan, *input));
+    let leaves_out = |kept: &dyn Fn(usize) -> bool| {
+        let width = node.inputs.first().map_or(0, |i| plan.node(*i).edge.schema.fields().len());
+        !(0..width).all(kept)
+    };
     match &node.op {
         _ if node.edge.changes == ChangeMode::Append => false,
-        StreamOp::Project(exprs) => {
-            let kept = |c: usize| exprs.iter().any(|e| column(e) == Some(c));
-            let input = node.inputs.first().map_or(0, |i| plan.node(*i).edge.schema.fields().len());
-            !(0..input).all(kept) || below()
-        }
-        StreamOp::Filter(_) | StreamOp::Sink(_) | StreamOp::ProcessingTime => below(),
+        StreamOp::Project(exprs) => leaves_out(&|c| exprs.iter().any(|e| column(e) == Some(c))) || below(),
+        StreamOp::Filter(op) => leaves_out(&|c| op.place_of(c).is_some()) || below(),
+        StreamOp::Sink(_) | StreamOp::ProcessingTime => below(),
         StreamOp::Union => true,
         // Equal rows of an input that only inserts are kept apart, and changes of the other may cross on them.
         StreamOp::Join(_) => node.inputs.iter().any(|i| plan.node(*i).edge.changes == ChangeMode::Append),

@@ -7,7 +7,7 @@ use datafusion_physical_expr::expressions::{BinaryExpr, col, lit};
 use expect_test::expect;
 use tidemill_core::{ChangeMode, EpochClock, ErrorKind};
 use tidemill_plan::graph::Edge;
-use tidemill_plan::op::{OnError, SinkOp, SinkTarget, SourceOp};
+use tidemill_plan::op::{FilterOp, OnError, SinkOp, SinkTarget, SourceOp};
 
 use super::*;
 use crate::graph::Routing;
@@ -57,7 +57,7 @@ fn two_sinks() -> (Arc<StreamPlan>, NodeId, [NodeId; 2]) {
     let t = plan.add(source(), vec![], edge());
     let n = col("n", &schema()).unwrap();
     let condition = Arc::new(BinaryExpr::new(n, BinaryOperator::Gt, lit(1_i64)));
-    let filter = plan.add(StreamOp::Filter(condition), vec![t], edge());
+    let filter = plan.add(StreamOp::Filter(FilterOp::new(condition)), vec![t], edge());
     let values = plan.add(StreamOp::Values(vec![delta([7]).batch]), vec![], edge());
     let union = plan.add(StreamOp::Union, vec![filter, values], edge());
     let first = plan.add(sink(0), vec![union], edge());

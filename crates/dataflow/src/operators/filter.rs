@@ -1,51 +1,149 @@
 //! `WHERE`: the rows for which an expression is true.
 
-use arrow::array::AsArray;
-use datafusion_common::ScalarValue;
-use datafusion_expr::ColumnarValue;
-use tidemill_core::{Delta, Result};
-use tidemill_plan::op::Expr;
+use std::sync::Arc;
 
-use crate::expression::data_error;
+use arrow::array::{Array, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions};
+use arrow::compute::{filter_record_batch, prep_null_mask_filter};
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion_common::ScalarValue;
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_expr::ColumnarValue;
+use datafusion_physical_expr::expressions::Column;
+use datafusion_physical_expr::utils::collect_columns;
+use tidemill_core::{Delta, Result};
+use tidemill_plan::Node;
+use tidemill_plan::op::{Expr, FilterOp};
+
+use crate::expression::{conform, data_error};
+use crate::graph::{Graph, Routing, StepId};
 use crate::operator::{Cx, Operator};
 
-/// Lets rows through or not. A delta that passes whole, or not at all, is not copied.
+/// Adds the step: each worker works on the rows it has.
+pub fn build(op: &FilterOp, node: &Node, input: StepId, input_schema: &SchemaRef, graph: &mut Graph) -> StepId {
+    let (op, input_schema, output) = (op.clone(), Arc::clone(input_schema), Arc::clone(&node.edge.schema));
+    let make = move || Ok(Box::new(Filter::new(&op, &input_schema, Arc::clone(&output))?) as _);
+    graph.add(node.op.name(), node.id, vec![(input, Routing::Stay)], make)
+}
+
+/// Lets rows through or not. A delta that passes whole, or not at all, is not copied; of others, each column once.
 #[derive(Debug)]
 pub struct Filter {
-    condition: Expr,
+    conditions: Vec<Condition>,
+    /// The columns to put out, where they are not all columns.
+    columns: Option<Vec<usize>>,
+    schema: SchemaRef,
 }
 
 impl Filter {
-    /// The rows for which `condition`, a boolean, is true; neither false nor NULL.
-    pub fn new(condition: Expr) -> Self {
-        Self { condition }
+    /// The rows for which the conditions are true. `input` and `output` are the schemas of what is taken in and put out.
+    pub fn new(op: &FilterOp, input: &SchemaRef, output: SchemaRef) -> Result<Self> {
+        let conditions = op.conditions.iter().map(|c| Condition::new(c, input)).collect::<Result<_>>()?;
+        Ok(Self { conditions, columns: op.columns.clone(), schema: output })
+    }
+
+    /// The columns to put out, before rows are left out of them.
+    fn chosen(&self, delta: Delta) -> Result<Delta> {
+        let Some(columns) = &self.columns else { return Ok(delta) };
+        let chosen = columns.iter().map(|c| Arc::clone(delta.batch.column(*c))).collect();
+        let batch = conform(&self.schema, chosen, delta.num_rows())?;
+        Ok(Delta { batch, ..delta })
     }
 }
 
 impl Operator for Filter {
     fn push(&mut self, _port: usize, delta: Delta, cx: &mut Cx) -> Result<()> {
-        let keep = match self.condition.evaluate(&delta.batch).map_err(data_error)? {
-            ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))) => {
-                cx.emit(delta);
-                return Ok(());
-            }
-            ColumnarValue::Scalar(_) => return Ok(()),
-            ColumnarValue::Array(keep) => keep,
-        };
-        let keep = keep.as_boolean();
-        match keep.true_count() {
-            0 => {}
-            all if all == delta.num_rows() => cx.emit(delta),
-            _ => cx.emit(delta.filter(keep)?),
+        let mut passing = Passing::All;
+        for condition in &self.conditions {
+            passing = match passing {
+                Passing::All => condition.of(&condition.read(&delta.batch)?)?,
+                Passing::Some(rows) => {
+                    match condition.of(&filter_record_batch(&condition.read(&delta.batch)?, &rows)?)? {
+                        Passing::All => Passing::Some(rows),
+                        Passing::Some(of_them) => Passing::Some(those_of(&rows, &of_them)),
+                        Passing::None => Passing::None,
+                    }
+                }
+                Passing::None => return Ok(()),
+            };
+        }
+        match passing {
+            Passing::All => cx.emit(self.chosen(delta)?),
+            Passing::Some(rows) => cx.emit(self.chosen(delta)?.filter(&rows)?),
+            Passing::None => {}
         }
         Ok(())
     }
 }
 
+/// A condition over the columns that it reads, so that asking it of some rows costs no more than copying those.
+#[derive(Debug)]
+struct Condition {
+    columns: Vec<usize>,
+    schema: SchemaRef,
+    expr: Expr,
+}
+
+/// Which rows meet a condition.
+enum Passing {
+    All,
+    /// True for those that do; without NULLs.
+    Some(BooleanArray),
+    None,
+}
+
+/// The rows that are true in `rows` and, counted among those, in `of_them`.
+fn those_of(rows: &BooleanArray, of_them: &BooleanArray) -> BooleanArray {
+    let mut both = BooleanBufferBuilder::new(rows.len());
+    both.append_n(rows.len(), false);
+    for (row, is) in rows.values().set_indices().zip(of_them.values()) {
+        if is {
+            both.set_bit(row, true);
+        }
+    }
+    BooleanArray::from(both.finish())
+}
+
+impl Condition {
+    fn new(expr: &Expr, input: &SchemaRef) -> Result<Self> {
+        let mut columns: Vec<usize> = collect_columns(expr).iter().map(Column::index).collect();
+        columns.sort_unstable();
+        let place = |e: Expr| {
+            let Some(column) = e.downcast_ref::<Column>() else { return Ok(Transformed::no(e)) };
+            let place = columns.partition_point(|c| *c < column.index());
+            Ok(Transformed::yes(Arc::new(Column::new(column.name(), place)) as Expr))
+        };
+        let expr = Arc::clone(expr).transform(place).map_err(data_error)?.data;
+        let fields: Vec<_> = columns.iter().map(|c| Arc::clone(&input.fields()[*c])).collect();
+        Ok(Self { columns, schema: Arc::new(Schema::new(fields)), expr })
+    }
+
+    /// The columns that it reads.
+    fn read(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let columns = self.columns.iter().map(|c| Arc::clone(batch.column(*c))).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
+
+    /// Which of the rows meet it; `batch` has the columns that it reads.
+    fn of(&self, batch: &RecordBatch) -> Result<Passing> {
+        let keep = match self.expr.evaluate(batch).map_err(data_error)? {
+            ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))) => return Ok(Passing::All),
+            ColumnarValue::Scalar(_) => return Ok(Passing::None),
+            ColumnarValue::Array(keep) => keep,
+        };
+        let keep = keep.as_boolean();
+        Ok(match keep.true_count() {
+            0 => Passing::None,
+            all if all == batch.num_rows() => Passing::All,
+            _ if keep.null_count() == 0 => Passing::Some(keep.clone()),
+            _ => Passing::Some(prep_null_mask_filter(keep)),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use arrow::datatypes::{DataType, Field, Schema};
     use datafusion_expr::Operator as BinaryOperator;
     use datafusion_physical_expr::expressions::{BinaryExpr, col, lit};
     use expect_test::{Expect, expect};
@@ -57,7 +155,46 @@ mod tests {
         let delta = rows("n", &[Some(1), None, Some(3)], weights);
         let n = col("n", &delta.schema()).unwrap();
         let condition = Arc::new(BinaryExpr::new(n, BinaryOperator::Gt, lit(more_than)));
-        expected.assert_eq(&picture(&run(Filter::new(condition), vec![delta])));
+        let filter = Filter::new(&FilterOp::new(condition), &delta.schema(), delta.schema()).unwrap();
+        expected.assert_eq(&picture(&run(filter, vec![delta])));
+    }
+
+    #[test]
+    fn only_the_columns_that_are_read_are_put_out() {
+        let delta = rows("n", &[Some(1), Some(3)], vec![1, 1]);
+        let n = col("n", &delta.schema()).unwrap();
+        let condition: Expr = Arc::new(BinaryExpr::new(n, BinaryOperator::Gt, lit(1_i64)));
+        let op = |columns| FilterOp { conditions: vec![Arc::clone(&condition)], columns: Some(columns) };
+        let filter = |columns, output| Filter::new(&op(columns), &delta.schema(), output).unwrap();
+        let twice = Arc::new(Schema::new(["a", "b"].map(|name| Field::new(name, DataType::Int64, true)).to_vec()));
+        expect![[r#"
+            +---+---+--------+
+            | a | b | weight |
+            +---+---+--------+
+            | 3 | 3 | 1      |
+            +---+---+--------+"#]]
+        .assert_eq(&picture(&run(filter(vec![0, 0], twice), vec![delta.clone()])));
+        let counted = run(filter(vec![], Arc::new(Schema::empty())), vec![delta.clone()]);
+        assert_eq!(counted[0].num_rows(), 1, "rows without columns are still rows");
+    }
+
+    #[test]
+    fn a_condition_is_asked_only_of_rows_that_met_those_before() {
+        let delta = rows("n", &[Some(0), Some(2), Some(5), None], vec![1, 1, 1, 1]);
+        let n = || col("n", &delta.schema()).unwrap();
+        let is = |left: Expr, operator, right: i64| Arc::new(BinaryExpr::new(left, operator, lit(right))) as Expr;
+        let not_zero = is(n(), BinaryOperator::NotEq, 0);
+        // It would fail for the row that is left out.
+        let half = is(Arc::new(BinaryExpr::new(lit(10_i64), BinaryOperator::Divide, n())), BinaryOperator::Lt, 5);
+        let op = FilterOp { conditions: vec![not_zero, half], columns: None };
+        let filter = Filter::new(&op, &delta.schema(), delta.schema()).unwrap();
+        expect![[r#"
+            +---+--------+
+            | n | weight |
+            +---+--------+
+            | 5 | 1      |
+            +---+--------+"#]]
+        .assert_eq(&picture(&run(filter, vec![delta])));
     }
 
     #[test]

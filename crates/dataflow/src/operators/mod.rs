@@ -3,6 +3,7 @@
 pub mod as_of_join;
 pub mod changing_sessions;
 pub mod compact;
+pub mod contenders;
 pub mod deduplicate;
 pub mod filter;
 pub mod hold_back;
@@ -64,9 +65,9 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             let (input, _) = one()?;
             compact::build(op, node, input, graph)
         }
-        StreamOp::Filter(condition) => {
-            let condition = Arc::clone(condition);
-            each(node, inputs, graph, move || filter::Filter::new(Arc::clone(&condition)))
+        StreamOp::Filter(op) => {
+            let (input, input_schema) = one()?;
+            Ok(filter::build(op, node, input, input_schema, graph))
         }
         StreamOp::Project(exprs) => {
             let exprs = exprs.clone();
@@ -108,6 +109,7 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             let append = plan.node(node.inputs[0]).edge.changes == ChangeMode::Append;
             top_n::build(op, node, input, input_schema, append, graph)
         }
+        StreamOp::Contenders(op) => Ok(contenders::build(op, node, inputs, graph)),
         StreamOp::Join(op) => match inputs {
             [left, right] => Ok(join::build(op, plan, node, [*left, *right], graph)),
             _ => Err(Error::internal(format!("Join with {} inputs", inputs.len()))),

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, Filter};
-use tidemill_plan::op::StreamOp;
+use tidemill_plan::op::{FilterOp, StreamOp};
 
 use super::emission::Emission;
 use super::lowering::Lowering;
@@ -60,7 +60,7 @@ impl Lowering<'_> {
         let over = self.schema_over(&relation, schema)?;
         let predicate = self.express(predicate, &over)?;
         let edge = self.plan.node(relation.node).edge.clone();
-        let node = self.plan.add(StreamOp::Filter(predicate), vec![relation.node], edge);
+        let node = self.plan.add(StreamOp::Filter(FilterOp::new(predicate)), vec![relation.node], edge);
         Ok(relation.on(node))
     }
 }

@@ -188,19 +188,12 @@ pub(super) fn reachable(plan: &StreamPlan, sinks: &[NodeId]) -> StreamPlan {
     // A node comes after all that it reads, so that the place of each of them is known.
     let mut places = vec![NodeId(0); plan.nodes().len()];
     for node in plan.nodes().iter().filter(|n| needed[n.id.0]) {
-        let mut op = node.op.clone();
-        if let StreamOp::Source(source) = &mut op {
-            match &mut source.input {
-                SourceInput::AtEnd(at_end) => at_end.inputs.iter_mut().for_each(|(_, id)| *id = places[id.0]),
-                SourceInput::Lookup(lookup) => lookup.asks = places[lookup.asks.0],
-                _ => {}
-            }
-        }
+        let op = node.op.moved(&places);
         let inputs: Vec<NodeId> = node.inputs.iter().map(|i| places[i.0]).collect();
         places[node.id.0] = match kept.same_as(&op, &inputs, &node.edge) {
             Some(same) => same,
             None => kept.add(op, inputs, node.edge.clone()),
         };
     }
-    kept
+    kept.with_contenders().narrowed()
 }

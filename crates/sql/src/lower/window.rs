@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_expr::expressions::Column;
 use tidemill_core::{ChangeMode, Error, Result};
-use tidemill_plan::op::{Expr, SessionRowsOp, StreamOp};
+use tidemill_plan::op::{Expr, FilterOp, SessionRowsOp, StreamOp};
 use tidemill_plan::{Edge, NodeId};
 
 use super::emission::Emission;
@@ -120,7 +120,7 @@ impl Lowering<'_> {
                 })
             });
             let edge = self.plan.node(node).edge.clone();
-            node = self.plan.add(StreamOp::Filter(moved?.data), vec![node], edge);
+            node = self.plan.add(StreamOp::Filter(FilterOp::new(moved?.data)), vec![node], edge);
         }
         Ok(node)
     }

@@ -36,14 +36,13 @@ fn over_two_watermarks_each_row_is_put_out_once() {
         "SELECT * FROM orders o LEFT ASOF JOIN (SELECT * FROM history) r MATCH_CONDITION (r.at < o.ts) USING (cur) WHERE o.amount > 3 AND o.cur <> 'x' AND r.rate > 1",
         expect![[r#"
             Sink result  [append, event time ts, unbounded]
-              Project cur, id, amount, ts, proc, rate, at  [append, event time ts, unbounded]
-                Filter rate@6 > 1  [append, event time ts, unbounded]
-                  AsOfJoin left ts > at on=[cur = cur] emit=once  [append, event time ts, unbounded]
-                    Project id, cur, amount, ts, proctime() AS proc  [append, event time ts, unbounded]
-                      Filter amount@2 > 3 AND cur@1 != x  [append, event time ts, unbounded]
-                        Source orders columns=[id, cur, amount, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
-                    Filter cur@0 != x  [append, event time at, unbounded]
-                      Source history columns=[cur, rate, at] watermark=at  [append, event time at, unbounded]
+              Filter rate@6 > 1 columns=[cur, id, amount, ts, proc, rate, at]  [append, event time ts, unbounded]
+                AsOfJoin left ts > at on=[cur = cur] emit=once  [append, event time ts, unbounded]
+                  Project id, cur, amount, ts, proctime() AS proc  [append, event time ts, unbounded]
+                    Filter amount@2 > 3 AND cur@1 != x  [append, event time ts, unbounded]
+                      Source orders columns=[id, cur, amount, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+                  Filter cur@0 != x  [append, event time at, unbounded]
+                    Source history columns=[cur, rate, at] watermark=at  [append, event time at, unbounded]
             warning: AsOfJoin over 'history', 'orders' keeps the last version of each key of the right side, beside what the watermark has not passed, and never lets go of it: it is as many rows as the right side has keys.
         "#]],
     );

@@ -20,11 +20,10 @@ fn a_rank_that_is_not_selected_is_not_put_out() {
                     Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
             Sink result  [retract, unbounded]
               Compact net changes  [retract, unbounded]
-                Project auction, rank() PARTITION BY [bid.auction, bid.price % Int64(7)] ORDER BY [bid.price ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3 AS rn  [retract, unbounded]
-                  Filter CAST(rank() PARTITION BY [bid.auction, bid.price % Int64(7)] ORDER BY [bid.price ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3 AS Decimal128(20, 0)) + 1 < 9  [retract, unbounded]
-                    TopN RANK 2 to 3 partition=[auction, __key_2] order=[price] ranks=[RANK] emit=changes  [retract, unbounded]
-                      Project auction, price, price@1 % 7 AS __key_2  [append, unbounded]
-                        #1 Project (see above)
+                Filter CAST(rank() PARTITION BY [bid.auction, bid.price % Int64(7)] ORDER BY [bid.price ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3 AS Decimal128(20, 0)) + 1 < 9 columns=[auction, rn]  [retract, unbounded]
+                  TopN RANK 2 to 3 partition=[auction, __key_2] order=[price] ranks=[RANK] emit=changes  [retract, unbounded]
+                    Project auction, price, price@1 % 7 AS __key_2  [append, unbounded]
+                      #1 Project (see above)
             Sink result  [retract, unbounded]
               Compact net changes  [retract, unbounded]
                 Project auction  [retract, unbounded]
@@ -102,16 +101,14 @@ fn orders_and_limits() {
                   Project auction, price, at  [append, event time at, unbounded]
                     #0 Source (see above)
             Sink result  [append, unbounded]
-              Project auction  [append, unbounded]
-                Filter bidder@1 = 1  [append, unbounded]
-                  Project auction, bidder  [append, unbounded]
-                    #0 Source (see above)
+              Filter bidder@1 = 1 columns=[auction]  [append, unbounded]
+                Project auction, bidder  [append, unbounded]
+                  #0 Source (see above)
             Sink result  [retract, unbounded]
               Compact net changes  [retract, unbounded]
-                Project auction, price  [retract, unbounded]
-                  Filter row_number() ORDER BY [bid.price ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@2 > 1  [retract, unbounded]
-                    TopN RANK <= 4 order=[price] ranks=[ROW_NUMBER] emit=changes  [retract, unbounded]
-                      #1 Project (see above)
+                Filter row_number() ORDER BY [bid.price ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@2 > 1 columns=[auction, price]  [retract, unbounded]
+                  TopN RANK <= 4 order=[price] ranks=[ROW_NUMBER] emit=changes  [retract, unbounded]
+                    #1 Project (see above)
             Sink result  [retract, unbounded]
               TopN ROW_NUMBER <= 2 order=[] emit=changes  [retract, unbounded]
                 Project auction  [append, unbounded]

@@ -35,12 +35,11 @@ fn a_window_and_its_grouping_are_one_operator() {
     check(
         plan.project(vec![col("auction"), col("window_end"), col("top")]).unwrap(),
         expect![[r#"
-        Sink result  [append, unbounded]
-          Project auction, window_end, top  [append, unbounded]
-            Filter n@4 > 2  [append, event time window_time, unbounded]
-              WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n, top]  [append, event time window_time, unbounded]
-                Source bid columns=[auction, price, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
-    "#]],
+            Sink result  [append, unbounded]
+              Filter n@4 > 2 columns=[auction, window_end, top]  [append, unbounded]
+                WindowAggregate TUMBLE size 10 s on ts group=[auction@0] aggregates=[n, top]  [append, event time window_time, unbounded]
+                  Source bid columns=[auction, price, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+        "#]],
     );
 }
 

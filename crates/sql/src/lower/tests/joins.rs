@@ -138,11 +138,13 @@ fn windows_that_meet_bound_a_join() {
             Sink result  [append, unbounded]
               Project auction, price  [append, unbounded]
                 Join inner on=[price = most] where=at@2 >= t@4 - IntervalMonthDayNano { months: 0, days: 0, nanoseconds: 10000000000 } AND at@2 <= t@4 time=at - t from -10 s to 0 s  [append, event time at, unbounded]
-                  #0 Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
+                  Contenders price >= max(price@0) so far of TUMBLE size 10 s on at  [append, event time at, unbounded]
+                    #0 Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
+                    #1 Project price, at  [append, event time at, unbounded]
+                      #0 Source (see above)
                   Project max(bid.price)@3 AS most, window_end@1 AS t, window_start  [append, unbounded]
                     WindowAggregate TUMBLE size 10 s on at aggregates=[max(bid.price)]  [append, event time window_time, unbounded]
-                      Project price, at  [append, event time at, unbounded]
-                        #0 Source (see above)
+                      #1 Project (see above)
         "#]],
     );
 }

@@ -188,16 +188,14 @@ fn named_windows_and_qualify() {
         "SELECT auction, price FROM bid WINDOW w AS (PARTITION BY auction ORDER BY at) QUALIFY price > LAG(price) OVER w",
         expect![[r#"
             Sink result  [append, unbounded]
-              Project auction, price  [append, unbounded]
-                Filter price@1 > lag(bid.price) PARTITION BY [bid.auction] ORDER BY [bid.at ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3  [append, event time at, unbounded]
-                  Over emit=in the order of at partition=[auction] order=[at@2 ASC] functions=[lag(price@1)]  [append, event time at, unbounded]
-                    Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
+              Filter price@1 > lag(bid.price) PARTITION BY [bid.auction] ORDER BY [bid.at ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3 columns=[auction, price]  [append, unbounded]
+                Over emit=in the order of at partition=[auction] order=[at@2 ASC] functions=[lag(price@1)]  [append, event time at, unbounded]
+                  Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
             ---
             Sink: keeps nothing
-              Project: keeps nothing
-                Filter: keeps nothing
-                  Over: keeps for each partition the rows that a frame can reach, running aggregates instead of rows, for ever (RANGE BETWEEN INTERVAL .. PRECEDING lets partitions go)
-                    Source: keeps nothing
+              Filter: keeps nothing
+                Over: keeps for each partition the rows that a frame can reach, running aggregates instead of rows, for ever (RANGE BETWEEN INTERVAL .. PRECEDING lets partitions go)
+                  Source: keeps nothing
             warning: Over over 'bid' keeps for each partition the rows that a frame can reach, running aggregates instead of rows, and never lets go of it: RANGE BETWEEN INTERVAL .. PRECEDING lets partitions go.
         "#]],
     );
@@ -220,16 +218,14 @@ fn named_windows_and_qualify() {
         "SELECT auction, price FROM bid QUALIFY price > AVG(price) OVER (PARTITION BY auction ORDER BY at)",
         expect![[r#"
             Sink result  [append, unbounded]
-              Project auction, price  [append, unbounded]
-                Filter CAST(price@1 AS Float64) > avg(bid.price) PARTITION BY [bid.auction] ORDER BY [bid.at ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3  [append, event time at, unbounded]
-                  Over emit=in the order of at partition=[auction] order=[at@2 ASC] functions=[avg(CAST(price@1 AS Float64)) RANGE UNBOUNDED PRECEDING TO CURRENT ROW]  [append, event time at, unbounded]
-                    Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
+              Filter CAST(price@1 AS Float64) > avg(bid.price) PARTITION BY [bid.auction] ORDER BY [bid.at ASC NULLS FIRST] RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW@3 columns=[auction, price]  [append, unbounded]
+                Over emit=in the order of at partition=[auction] order=[at@2 ASC] functions=[avg(CAST(price@1 AS Float64)) RANGE UNBOUNDED PRECEDING TO CURRENT ROW]  [append, event time at, unbounded]
+                  Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
             ---
             Sink: keeps nothing
-              Project: keeps nothing
-                Filter: keeps nothing
-                  Over: keeps for each partition the rows that a frame can reach, running aggregates instead of rows, for ever (RANGE BETWEEN INTERVAL .. PRECEDING lets partitions go)
-                    Source: keeps nothing
+              Filter: keeps nothing
+                Over: keeps for each partition the rows that a frame can reach, running aggregates instead of rows, for ever (RANGE BETWEEN INTERVAL .. PRECEDING lets partitions go)
+                  Source: keeps nothing
             warning: Over over 'bid' keeps for each partition the rows that a frame can reach, running aggregates instead of rows, and never lets go of it: RANGE BETWEEN INTERVAL .. PRECEDING lets partitions go.
         "#]],
     );

@@ -179,8 +179,8 @@ fn expressions_over_results() {
          GROUP BY window_start, window_end, channel HAVING COUNT(*) > 3;",
         expect![[r#"
             Sink result  [append, unbounded]
-              Project date_format(window_end@1, HH:mm) AS t, channel, sum(bid.price)@4 / count(Int64(1))@5 AS mean, count(DISTINCT bid.bidder)@6 AS bidders  [append, unbounded]
-                Filter count(Int64(1))@5 > 3  [append, event time window_time, unbounded]
+              Project date_format(window_end@0, HH:mm) AS t, channel, sum(bid.price)@2 / count(Int64(1))@3 AS mean, count(DISTINCT bid.bidder)@4 AS bidders  [append, unbounded]
+                Filter count(Int64(1))@5 > 3 columns=[window_end, channel, sum(bid.price), count(Int64(1)), count(DISTINCT bid.bidder)]  [append, unbounded]
                   WindowAggregate TUMBLE size 1 h on at group=[channel@2] aggregates=[sum(bid.price), count(Int64(1)), count(DISTINCT bid.bidder)]  [append, event time window_time, unbounded]
                     Filter price@1 > 10 AND channel@2 != x  [append, event time at, unbounded]
                       Source bid columns=[bidder, price, channel, at] watermark=at - 4 s  [append, event time at, unbounded]
@@ -240,9 +240,8 @@ fn a_cascade() {
                   #1 WindowAggregate HOP size 10 s slide 2 s on at group=[auction@0] aggregates=[count(Int64(1))]  [append, event time window_time, unbounded]
                     Source bid columns=[auction, at] watermark=at - 4 s  [append, event time at, unbounded]
             Sink sink  [append, unbounded]
-              Project auction, count(Int64(1))@4 AS n  [append, unbounded]
-                Filter count(Int64(1))@4 > 10  [append, event time window_time, unbounded]
-                  #1 WindowAggregate (see above)
+              Filter count(Int64(1))@4 > 10 columns=[auction, n]  [append, unbounded]
+                #1 WindowAggregate (see above)
         "#]],
     );
 }
@@ -353,13 +352,12 @@ fn lists_beside_their_rows() {
         "SELECT l.k, t.tag FROM lists AS l, UNNEST(l.inner.tags) AS t (tag) WHERE k > 3 AND tag <> 'x';",
         expect![[r#"
             Sink result  [append, bounded]
-              Project k, EXPR$0@1 AS tag  [append, bounded]
-                Filter EXPR$0@1 != x  [append, bounded]
-                  Unnest __datafusion_extracted_1  [append, bounded]
-                    Filter k@1 > 3  [append, bounded]
-                      Project get_field(inner@1, tags) AS __datafusion_extracted_1, k  [append, bounded]
-                        Project k, inner  [append, bounded]
-                          Source lists columns=[k, inner, at] watermark=at  [append, event time at, bounded]
+              Filter EXPR$0@1 != x columns=[k, tag]  [append, bounded]
+                Unnest __datafusion_extracted_1  [append, bounded]
+                  Filter k@1 > 3  [append, bounded]
+                    Project get_field(inner@1, tags) AS __datafusion_extracted_1, k  [append, bounded]
+                      Project k, inner  [append, bounded]
+                        Source lists columns=[k, inner, at] watermark=at  [append, event time at, bounded]
         "#]],
     );
     check(
@@ -436,11 +434,10 @@ fn conditions_on_the_window_wait_for_it() {
          WHERE h > 10 AND window_end > TIMESTAMP '2024-01-01 00:00:00' AND auction > 7;",
         expect![[r#"
             Sink result  [append, unbounded]
-              Project window_start, auction, sum(bid.price)@4 AS s  [append, unbounded]
-                Filter window_end@1 > 1704067200000 AND hour(window_start@0) > 10  [append, event time window_time, unbounded]
-                  WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[sum(bid.price)]  [append, event time window_time, unbounded]
-                    Filter auction@0 > 7  [append, event time at, unbounded]
-                      Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
+              Filter window_end@1 > 1704067200000 AND hour(window_start@0) > 10 columns=[window_start, auction, s]  [append, unbounded]
+                WindowAggregate TUMBLE size 10 s on at group=[auction@0] aggregates=[sum(bid.price)]  [append, event time window_time, unbounded]
+                  Filter auction@0 > 7  [append, event time at, unbounded]
+                    Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
         "#]],
     );
     check(
@@ -448,10 +445,9 @@ fn conditions_on_the_window_wait_for_it() {
          WHERE EXTRACT(MINUTE FROM window_start) = 0;",
         expect![[r#"
             Sink result  [append, unbounded]
-              Project window_start, price  [append, unbounded]
-                Filter minute(window_start@2) = 0  [append, event time at, unbounded]
-                  WindowRows HOP size 10 s slide 2 s on at  [append, event time at, unbounded]
-                    Source bid columns=[price, at] watermark=at - 4 s  [append, event time at, unbounded]
+              Filter minute(window_start@2) = 0 columns=[window_start, price]  [append, unbounded]
+                WindowRows HOP size 10 s slide 2 s on at  [append, event time at, unbounded]
+                  Source bid columns=[price, at] watermark=at - 4 s  [append, event time at, unbounded]
         "#]],
     );
 }
@@ -465,9 +461,8 @@ fn a_time_that_no_watermark_speaks_of() {
             Sink result  [append, bounded]
               Project window_start, count(Int64(1))@3 AS n  [append, bounded]
                 WindowAggregate TUMBLE size 10 s on two aggregates=[count(Int64(1))]  [append, bounded]
-                  Project at, two  [append, bounded]
-                    Filter at@0 IS NOT NULL  [append, event time at, bounded]
-                      Source lists columns=[at, two] watermark=at  [append, event time at, bounded]
+                  Filter at@0 IS NOT NULL columns=[at, two]  [append, bounded]
+                    Source lists columns=[at, two] watermark=at  [append, event time at, bounded]
         "#]],
     );
 }
