@@ -23,6 +23,10 @@ pub mod nexmark;
 
 use cost::Cost;
 
+/// What the binary has, for both sides of a comparison.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows of an epoch, and of a batch in memory.
 pub const EPOCH_ROWS: usize = 8_192;
 /// How often each side runs.

@@ -17,6 +17,10 @@ use tidemill::{Error, Result, Session};
 
 use args::{Args, Command};
 
+/// Operators come by large arrays and let them go, over and over: docs/decisions/0008.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     start_logging(args.verbose);

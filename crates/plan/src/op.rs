@@ -341,7 +341,8 @@ impl UpdatingAggregateOp {
     /// distinct values: merging them would go over all of a group's values with every epoch.
     pub fn follows_rows(&self, changes: &ChangeMode) -> bool {
         let at_end = self.emit == Emit::AtEnd || self.emit == Emit::OnClose && self.expire.is_none();
-        let kept = || self.aggregates.iter().map(|call| (Retraction::of(&call.function), Keeps::of(&call.function)));
+        let kept =
+            || self.aggregates.iter().map(|call| (Retraction::of(&call.function), Keeps::of(&call.function, false)));
         *changes != ChangeMode::Append
             || (!at_end
                 && kept().any(|(retraction, _)| retraction.is_some_and(|r| r.distinct))

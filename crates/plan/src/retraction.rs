@@ -98,12 +98,12 @@ impl Retraction {
 }
 
 impl Keeps {
-    /// What is kept for `function`.
-    pub fn of(function: &AggregateFunctionExpr) -> Self {
+    /// What is kept for `function`; `append` where no row is ever taken back.
+    pub fn of(function: &AggregateFunctionExpr, append: bool) -> Self {
         match Retraction::of(function) {
             None => Self::Rows,
             Some(Retraction { distinct: true, .. }) => Self::Values,
-            Some(Retraction { form: Form::Least | Form::Greatest, .. }) => Self::Values,
+            Some(Retraction { form: Form::Least | Form::Greatest, .. }) if !append => Self::Values,
             Some(_) => Self::Numbers,
         }
     }

@@ -214,8 +214,9 @@ fn beside(op: &UpdatingAggregateOp, input: Option<&Edge>) -> String {
     if input.is_none_or(|e| !op.follows_rows(&e.changes)) {
         return String::new();
     }
+    let append = input.is_some_and(|e| e.changes == ChangeMode::Append);
     let of = |what: Keeps| {
-        let names = op.aggregates.iter().filter(|c| Keeps::of(&c.function) == what).map(|c| c.function.name());
+        let names = op.aggregates.iter().filter(|c| Keeps::of(&c.function, append) == what).map(|c| c.function.name());
         names.collect::<Vec<_>>().join(", ")
     };
     let (values, rows) = (of(Keeps::Values), of(Keeps::Rows));

@@ -39,10 +39,28 @@ fn ends(time: &ArrayRef) -> Option<Ends> {
     Some(Ends { least, greatest, sorted: false, unit: *unit })
 }
 
-/// In pieces, so that each is compared without a branch for every value, and rows in disorder are found out early.
+/// Every row of every source passes here, and the oldest processors that the engine runs on cannot compare several 64-bit
+/// numbers at once: those that can do it in half the time.
 fn is_sorted(values: &[i64]) -> bool {
-    let sorted = |piece: &[i64]| piece.windows(2).fold(true, |sorted, pair| sorted & (pair[0] <= pair[1]));
-    values.chunks(1024).all(sorted) && values.chunks(1024).is_sorted_by(|a, b| a.last() <= b.first())
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { is_sorted_avx2(values) };
+    }
+    is_sorted_anywhere(values)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn is_sorted_avx2(values: &[i64]) -> bool {
+    is_sorted_anywhere(values)
+}
+
+/// In pieces, so that each is compared without a branch for every value, and rows in disorder are found out early.
+#[inline(always)]
+fn is_sorted_anywhere(values: &[i64]) -> bool {
+    let pairs = |piece: &[i64]| piece.iter().zip(&piece[1..]).fold(true, |sorted, (a, b)| sorted & (a <= b));
+    values.chunks(1024).all(pairs) && values.chunks(1024).is_sorted_by(|a, b| a.last() <= b.first())
 }
 
 /// The values of a time column in its unit.

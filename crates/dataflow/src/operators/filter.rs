@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::compute::{filter_record_batch, prep_null_mask_filter};
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion_common::ScalarValue;
@@ -91,16 +92,36 @@ enum Passing {
     None,
 }
 
-/// The rows that are true in `rows` and, counted among those, in `of_them`.
+/// The rows that are true in `rows` and, counted among those, in `of_them`. Goes by 64 rows at a time, and looks at single
+/// ones only where some of them are in and some are not.
 fn those_of(rows: &BooleanArray, of_them: &BooleanArray) -> BooleanArray {
-    let mut both = BooleanBufferBuilder::new(rows.len());
-    both.append_n(rows.len(), false);
-    for (row, is) in rows.values().set_indices().zip(of_them.values()) {
-        if is {
-            both.set_bit(row, true);
+    let answers: Vec<u64> = of_them.values().bit_chunks().iter_padded().chain([0]).collect();
+    let mut at = 0;
+    let mut next = |count: usize| -> u64 {
+        let (word, shift) = (at / 64, at % 64);
+        at += count;
+        let high = if shift == 0 { 0 } else { answers.get(word + 1).map_or(0, |a| a << (64 - shift)) };
+        let answers = answers[word] >> shift | high;
+        if count == 64 { answers } else { answers & ((1 << count) - 1) }
+    };
+    let both = rows.values().bit_chunks().iter_padded().map(|mut word| {
+        let count = word.count_ones() as usize;
+        let mut answers = next(count);
+        if answers.count_ones() as usize == count {
+            return word;
         }
-    }
-    BooleanArray::from(both.finish())
+        let mut both = 0;
+        while answers != 0 {
+            let first = word & word.wrapping_neg();
+            if answers & 1 == 1 {
+                both |= first;
+            }
+            word ^= first;
+            answers >>= 1;
+        }
+        both
+    });
+    BooleanArray::from(BooleanBuffer::new(Buffer::from_iter(both), 0, rows.len()))
 }
 
 impl Condition {
@@ -149,6 +170,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
+    use crate::operators::keyed_states::testing::Chance;
     use crate::testing::{picture, rows, run};
 
     fn check(weights: Vec<i64>, more_than: i64, expected: Expect) {
@@ -195,6 +217,24 @@ mod tests {
             | 5 | 1      |
             +---+--------+"#]]
         .assert_eq(&picture(&run(filter, vec![delta])));
+    }
+
+    #[test]
+    fn answers_about_some_rows_are_put_where_those_stand() {
+        let mut chance = Chance(7);
+        for rows in [0, 1, 63, 64, 65, 200, 1_000] {
+            for (some, most) in [(2, 2), (1, 9), (9, 1), (30, 1)] {
+                let all: Vec<bool> = (0..rows).map(|_| chance.below(some + most) < most).collect();
+                let of_them: Vec<bool> =
+                    all.iter().filter(|in_it| **in_it).map(|_| chance.below(some + most) < some).collect();
+                let mut answers = of_them.iter();
+                let expected: Vec<bool> =
+                    all.iter().map(|in_it| *in_it && *answers.next().expect("an answer for each")).collect();
+                // Masks may begin anywhere in their buffers.
+                let shifted = |mask: &[bool]| BooleanArray::from([&[true; 3], mask].concat()).slice(3, mask.len());
+                assert_eq!(those_of(&shifted(&all), &shifted(&of_them)), BooleanArray::from(expected));
+            }
+        }
     }
 
     #[test]

@@ -14,10 +14,12 @@ use tidemill_plan::retraction::{Form, Retraction};
 use super::average::Average;
 use super::count::Count;
 use super::distinct::Distinct;
-use super::extreme::{Encoded, Extreme, Primitive};
+use super::extreme::{Encoded, Extreme, Ordered, Primitive};
 use super::float_sum::FloatSum;
 use super::kept_rows::KeptRows;
 use super::layout::{Arguments, RowLayout};
+use super::running_extreme::RunningExtreme;
+use super::seen_values::SeenValues;
 use super::sum::Sum;
 use super::truth::Truth;
 use super::xor::Xor;
@@ -34,8 +36,9 @@ pub struct Aggregates {
     kept: Option<KeptRows>,
 }
 
-/// The aggregate of `function` over arguments of these types, if it follows a retraction by itself.
-fn changing(function: &AggregateFunctionExpr, args: &[DataType]) -> Result<Option<Box<dyn Changing>>> {
+/// The aggregate of `function` over arguments of these types, if it follows a retraction by itself; `append` where there is
+/// none to follow.
+fn changing(function: &AggregateFunctionExpr, args: &[DataType], append: bool) -> Result<Option<Box<dyn Changing>>> {
     let Some(Retraction { form, distinct }) = Retraction::of(function) else { return Ok(None) };
     let field = function.field();
     let of = field.data_type();
@@ -67,12 +70,12 @@ fn changing(function: &AggregateFunctionExpr, args: &[DataType]) -> Result<Optio
         Form::Least | Form::Greatest => {
             macro_rules! primitive {
                 ($t:ty) => {
-                    Box::new(Extreme::new(Primitive::<$t>::new(of), form == Form::Greatest))
+                    extreme(Primitive::<$t>::new(of), form == Form::Greatest, append)
                 };
             }
             downcast_primitive! {
                 of => (primitive),
-                _ => Box::new(Extreme::new(Encoded::try_new(of)?, form == Form::Greatest)),
+                _ => extreme(Encoded::try_new(of)?, form == Form::Greatest, append),
             }
         }
         Form::And | Form::Or => Box::new(Truth::new(form == Form::Or)),
@@ -88,16 +91,27 @@ fn changing(function: &AggregateFunctionExpr, args: &[DataType]) -> Result<Optio
             _ => return Err(unknown()),
         },
     };
-    Ok(Some(if distinct { Box::new(Distinct::try_new(args, one)?) } else { one }))
+    Ok(Some(match (distinct, append) {
+        (true, true) => Box::new(SeenValues::try_new(args, one)?),
+        (true, false) => Box::new(Distinct::try_new(args, one)?),
+        (false, _) => one,
+    }))
+}
+
+fn extreme<O: Ordered + 'static>(order: O, greatest: bool, append: bool) -> Box<dyn Changing> {
+    match append {
+        true => Box::new(RunningExtreme::new(order, greatest)),
+        false => Box::new(Extreme::new(order, greatest)),
+    }
 }
 
 impl Aggregates {
-    /// Of the calls of `kernel`, over rows laid out by `layout`.
-    pub fn try_new(kernel: &Arc<Kernel>, layout: &RowLayout) -> Result<Self> {
+    /// Of the calls of `kernel`, over rows laid out by `layout`, of which none is taken back where `append`.
+    pub fn try_new(kernel: &Arc<Kernel>, layout: &RowLayout, append: bool) -> Result<Self> {
         let one = |(call, function): (usize, &Arc<AggregateFunctionExpr>)| {
             let count = function.expressions().len();
             let args = kernel.call_args(call)[..count].iter().map(|a| layout.argument_types()[*a].clone());
-            self::changing(function, &args.collect::<Vec<_>>())
+            self::changing(function, &args.collect::<Vec<_>>(), append)
         };
         let changing = kernel.functions().enumerate().map(one).collect::<Result<Vec<_>>>()?;
         let rest: Vec<usize> = (0..changing.len()).filter(|c| changing[*c].is_none()).collect();

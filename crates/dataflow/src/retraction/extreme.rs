@@ -26,6 +26,9 @@ pub trait Ordered: Send {
     /// The value of a row of the column that was read last.
     fn key(&self, row: usize) -> Self::Key;
 
+    /// How that value compares with another.
+    fn compare(&self, row: usize, with: &Self::Key) -> Ordering;
+
     /// A column of values.
     fn column(&self, keys: Vec<Option<&Self::Key>>) -> Result<ArrayRef>;
 
@@ -168,6 +171,10 @@ impl<T: ArrowPrimitiveType> Ordered for Primitive<T> {
         Total(self.values.values()[row])
     }
 
+    fn compare(&self, row: usize, with: &Self::Key) -> Ordering {
+        self.values.values()[row].compare(with.0)
+    }
+
     fn column(&self, keys: Vec<Option<&Self::Key>>) -> Result<ArrayRef> {
         let values: PrimitiveArray<T> = keys.into_iter().map(|k| k.map(|k| k.0)).collect();
         Ok(Arc::new(values.with_data_type(self.of.clone())))
@@ -203,6 +210,10 @@ impl Ordered for Encoded {
 
     fn key(&self, row: usize) -> Self::Key {
         self.rows.as_ref().map(|rows| rows.row(row).data().into()).unwrap_or_default()
+    }
+
+    fn compare(&self, row: usize, with: &Self::Key) -> Ordering {
+        self.rows.as_ref().map_or(Ordering::Less, |rows| rows.row(row).data().cmp(with))
     }
 
     fn column(&self, keys: Vec<Option<&Self::Key>>) -> Result<ArrayRef> {

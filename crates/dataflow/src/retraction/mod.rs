@@ -8,6 +8,7 @@
 //! Read in this order: [`layout`] (rows on their way from the first step), [`weighted_rows`] (distinct rows of groups with
 //! weights), one file for each form: [`count`], [`sum`], [`float_sum`], [`average`], [`extreme`], [`truth`], [`xor`],
 //! [`distinct`] (any of them over distinct values), [`kept_rows`] (all other functions), [`aggregates`] (all calls together).
+//! Where no row is ever taken back, [`running_extreme`] and [`seen_values`] do with less.
 //!
 //! Weights may be anything as long as they add up: within an epoch a row may be taken back before it is there. Nothing
 //! here knows of keys, windows, time or when results are wanted.
@@ -20,6 +21,8 @@ pub mod extreme;
 pub mod float_sum;
 pub mod kept_rows;
 pub mod layout;
+pub mod running_extreme;
+pub mod seen_values;
 pub mod sum;
 #[cfg(test)]
 mod tests;

@@ -172,7 +172,9 @@ fn one_case(seed: u64) {
     };
     let out = node(StreamOp::UpdatingAggregate(op.clone()), query.fields.iter().map(|f| f.as_ref().clone()).collect());
     let workers = 1 + chance.below(3) as usize;
-    let mut steps = Steps::new(workers, |input, graph| build(&op, &out, input, &schema(), &ChangeMode::Retract, graph));
+    let append = chance.one_in(3);
+    let mode = if append { ChangeMode::Append } else { ChangeMode::Retract };
+    let mut steps = Steps::new(workers, |input, graph| build(&op, &out, input, &schema(), &mode, graph));
     let (mut there, mut all): (BTreeMap<Row, i64>, BTreeMap<String, i64>) = Default::default();
     let (keys, epochs) = (1 + chance.below(5), 1 + chance.below(30));
     for epoch in 0..epochs {
@@ -180,7 +182,7 @@ fn one_case(seed: u64) {
         for _ in 0..chance.below(30) {
             let old = there.keys().nth(chance.below(there.len() as i64 + 1) as usize).copied();
             match old {
-                Some(row) if chance.below(5) < if epoch % 7 == 6 { 4 } else { 2 } => {
+                Some(row) if !append && chance.below(5) < if epoch % 7 == 6 { 4 } else { 2 } => {
                     let weight = there[&row];
                     let weight = if chance.one_in(2) { weight } else { 1 + chance.below(weight) };
                     changes.push((row, -weight));
@@ -190,7 +192,7 @@ fn one_case(seed: u64) {
                 _ => {
                     let mut value = |n: i64| Some(chance.below(n)).filter(|v| *v > 0);
                     let row = [value(keys + 1), value(6), value(9), value(5), value(5), value(4)];
-                    let weight = if chance.one_in(5) { 1 + chance.below(3) } else { 1 };
+                    let weight = if !append && chance.one_in(5) { 1 + chance.below(3) } else { 1 };
                     changes.push((row, weight));
                     *there.entry(row).or_insert(0) += weight;
                 }
@@ -202,7 +204,10 @@ fn one_case(seed: u64) {
         }
         let pieces = changes.chunks(1 + chance.below(9) as usize).map(|piece| {
             let rows: Vec<Row> = piece.iter().map(|p| p.0).collect();
-            Delta::weighted(batch(&rows), Int64Array::from_iter_values(piece.iter().map(|p| p.1)))
+            match append {
+                true => Delta::insert(batch(&rows)),
+                false => Delta::weighted(batch(&rows), Int64Array::from_iter_values(piece.iter().map(|p| p.1))),
+            }
         });
         let last = epoch + 1 == epochs;
         let watermark = if last { Watermark::MAX } else { Watermark::MIN };
@@ -222,7 +227,7 @@ fn one_case(seed: u64) {
         }
     }
     let empty: Vec<_> = there.iter().flat_map(|(r, w)| std::iter::repeat_n((*r, -1), *w as usize)).collect();
-    if !empty.is_empty() && query.group.keys.len() == 1 {
+    if !append && !empty.is_empty() && query.group.keys.len() == 1 {
         let rows: Vec<Row> = empty.iter().map(|e| e.0).collect();
         let delta = Delta::weighted(batch(&rows), Int64Array::from_value(-1, rows.len()));
         steps.epoch(vec![delta], Watermark::MAX, epochs);
@@ -248,7 +253,7 @@ fn state_goes_with_its_rows_and_work_is_that_of_the_groups_touched() {
     };
     let kernel = Arc::new(Kernel::try_new(&query.group, &query.calls).unwrap());
     let layout = super::RowLayout::try_new(&kernel, &schema()).unwrap();
-    let mut aggregates = super::Aggregates::try_new(&kernel, &layout).unwrap();
+    let mut aggregates = super::Aggregates::try_new(&kernel, &layout, false).unwrap();
     let rows: Vec<Row> =
         (0..20_000).map(|k| [Some(k), Some(k % 7), Some(k % 9), Some(k % 5), Some(k), Some(k)]).collect();
     let change = |aggregates: &mut super::Aggregates, rows: &[Row], ids: &[usize], weight: i64| {

@@ -29,14 +29,14 @@ pub struct ChangingStates {
 }
 
 impl ChangingStates {
-    /// Of `kernel`, over rows laid out by `layout`.
-    pub fn new(kernel: &Arc<Kernel>, layout: &RowLayout) -> Result<Self> {
+    /// Of `kernel`, over rows laid out by `layout`, of which none is taken back where `append`.
+    pub fn new(kernel: &Arc<Kernel>, layout: &RowLayout, append: bool) -> Result<Self> {
         Ok(Self {
             dictionary: KeyDictionary::new(kernel.key_schema().clone())?,
             keys: LatestRows::new(kernel.key_schema().clone()),
             counts: vec![],
             total: vec![],
-            aggregates: Aggregates::try_new(kernel, layout)?,
+            aggregates: Aggregates::try_new(kernel, layout, append)?,
             touched: vec![],
             ids: vec![],
             layout: layout.clone(),

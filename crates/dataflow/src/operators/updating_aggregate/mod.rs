@@ -66,8 +66,9 @@ pub fn build(
                 Ok(Box::new(LaidOut::new(&kernel, &layout, expiry.clone())))
             })
         };
+        let append = *changes == ChangeMode::Append;
         return Ok(graph.add("UpdatingAggregate", node.id, vec![(first, by_key)], move || {
-            let states = ChangingStates::new(&kernel, &layout)?;
+            let states = ChangingStates::new(&kernel, &layout, append)?;
             Ok(Box::new(UpdatingMerge::new(&kernel, states, when, expiry.clone(), output.clone()).with_ttl(ttl)))
         }));
     }
