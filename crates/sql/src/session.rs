@@ -21,6 +21,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use sqlparser::ast;
 use tidemill_core::{EpochClock, Error, Micros, Result, Span};
+use tidemill_plan::average::average;
 use tidemill_plan::window::Zone;
 
 use crate::aggregates;
@@ -285,6 +286,7 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     for function in crate::functions::all(clock) {
         state.register_udf(Arc::new(function))?;
     }
+    state.register_udaf(Arc::new(average()))?;
     for function in crate::functions::aggregate::all() {
         state.register_udaf(Arc::new(function))?;
     }
