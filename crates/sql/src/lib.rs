@@ -6,7 +6,7 @@
 //! 2. [`catalog`], [`bind`], [`settings`]: what `CREATE`, `DROP` and `SET` change, and the way to the connectors.
 //! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
 //!    names, `types`, `casts`, `decimals` and `unnest` mean what Flink means by them, `set_all` keeps equal rows apart in set operations,
-//!    `single_row` guards subqueries that are used as values, `subqueries` makes joins of those that DataFusion does not,
+//!    `lateral` does on each row what is made of it alone, `single_row` guards subqueries that are used as values, `subqueries` makes joins of those that DataFusion does not,
 //!    `null_equality` keeps two of its rules from harm, `error` puts its errors in our words.
 //! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
 //!
@@ -24,6 +24,7 @@ mod casts;
 mod decimals;
 mod error;
 pub mod functions;
+mod lateral;
 mod null_equality;
 mod resolve;
 pub mod session;

@@ -32,7 +32,7 @@ use crate::catalog::Catalog;
 use crate::error::planning;
 use crate::functions::FlinkSyntax;
 use crate::functions::json::member::JsonArrow;
-use crate::lower::lateral;
+use crate::lateral;
 use crate::null_equality;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
@@ -144,6 +144,8 @@ impl Planner {
     pub(crate) fn plan(&self, query: &ast::Query) -> Result<LogicalPlan> {
         let mut query = query.clone();
         resolve::settle_ctes(&mut query, &self.catalog);
+        resolve::rename_shadowing(&mut query);
+        resolve::name_lateral(&mut query);
         self.open_hinted(&mut query)?;
         windows::legacy::rewrite(&mut query)?;
         resolve::name_duplicates(&mut query);
@@ -152,11 +154,12 @@ impl Planner {
             let statement = ast::Statement::Query(Box::new(query.clone()));
             let provider = Provider { planner: self };
             let plan = self.sql_to_rel(&provider, |s| s.sql_statement_to_plan(statement))?;
+            resolve::distinct_groups(&plan)?;
             as_of::bind::bind(plan, &|expr, schema| {
                 self.sql_to_rel(&provider, |s| s.sql_to_expr(expr, schema, &mut PlannerContext::new()))
             })
         })?;
-        resolve::without_named_casts(plan).and_then(unnest::flatten).map_err(planning)
+        resolve::without_named_casts(plan).map_err(planning)
     }
 
     /// An expression over the columns of `schema`, its types coerced.
@@ -177,12 +180,13 @@ impl Planner {
     fn mending<N: resolve::Node, T>(&self, mut node: N, plan: impl Fn(&N) -> PlanResult<T>) -> Result<T> {
         // What was wrong with columns of one name is said of the query as it was written.
         let mut duplicate = None;
+        let mut merged = resolve::MergedColumns::default();
         for _ in 0..MENDS {
             match plan(&node) {
                 Ok(planned) => return Ok(planned),
                 Err(e) => {
                     let is_duplicate = resolve::is_duplicate(&e);
-                    let mended = resolve::mend(&mut node, &e, &self.opened_columns())
+                    let mended = resolve::mend(&mut node, &e, &self.opened_columns(), &mut merged)
                         .map_err(|e| resolve::locate(e, &node, &self.state))?;
                     if !mended {
                         let first = if is_duplicate { duplicate } else { None };

@@ -3,6 +3,7 @@
 use datafusion::arrow::compute::can_cast_types;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::functions::core::{get_field, named_struct};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit, when};
 use tidemill_core::table::OPERATION_COLUMN;
@@ -41,6 +42,8 @@ pub(crate) fn into_table(plan: LogicalPlan, table: &Table, insert: &Insert) -> R
         }
     };
     let columns = plan.schema().columns();
+    // The sides of a UNION are only made one type when the query is optimised: what they seem to be now says little.
+    let united = plan.exists(|node| Ok(matches!(node, LogicalPlan::Union(_)))).map_err(planning)?;
     if columns.len() != targets.len() {
         let names: Vec<_> = targets.iter().map(|f| f.name().as_str()).collect();
         return Err(Error::statement(format!(
@@ -60,7 +63,7 @@ pub(crate) fn into_table(plan: LogicalPlan, table: &Table, insert: &Insert) -> R
         };
         let column = Expr::Column(columns[i].clone());
         let (from, to) = (plan.schema().field(i).data_type(), field.data_type());
-        if from == to {
+        if from == to && !united {
             return Ok(if columns[i].name == *field.name() { column } else { column.alias(field.name()) });
         }
         if let Some(row) = row_by_place(&column, from, to) {

@@ -15,6 +15,7 @@ use super::source::Source;
 use super::statement::{
     CreateTable, CreateView, EmitClause, ExplainKind, Insert, Name, Select, Show, Statement, StatementKind,
 };
+use super::using_alias::named_using;
 use crate::as_of::syntax::plain_as_of;
 
 /// The one catalog.
@@ -152,6 +153,7 @@ impl<'a> Script<'a> {
         let emit = find_emit(source, range.clone());
         let mut tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
         plain_as_of(&mut tokens);
+        named_using(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
         Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![] }
     }

@@ -13,6 +13,7 @@ use super::rewrite::with_merged;
 use crate::catalog::names::{Found, find, find_one};
 use crate::parser::forms::call;
 use crate::parser::source::place;
+use crate::parser::using_alias;
 
 /// A column in sight.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub(super) struct Visible {
     pub(super) expr: Expr,
     /// Whether it is one column of several tables.
     pub(super) merged: bool,
+    /// The name that `USING (..) AS name` gives to such columns.
+    pub(super) table: Option<Ident>,
 }
 
 /// Writes the joins of `joined` with `ON`, and tells the columns that are in sight then. `parts` are those of each part.
@@ -32,9 +35,12 @@ pub(super) fn resolve(
     let mut left = of_part(&mut joined.relation, parts)?;
     for join in &mut joined.joins {
         let right = of_part(&mut join.relation, parts)?;
+        let mut table = None;
         let keys = match constraint(&join.join_operator) {
             Some(JoinConstraint::Using(names)) => {
-                let keys = names.iter().map(|name| key(name, &left, &right));
+                table = names.iter().find_map(using_alias::name_of).cloned();
+                let names = names.iter().filter(|name| using_alias::name_of(name).is_none());
+                let keys = names.map(|name| key(name, &left, &right));
                 keys.collect::<Result<Vec<_>>>()?
             }
             Some(JoinConstraint::Natural) => {
@@ -48,7 +54,7 @@ pub(super) fn resolve(
                     let seen: Vec<_> = left.iter().chain(&right).cloned().collect();
                     with_merged(on, &seen);
                 }
-                left = in_sight(&join.join_operator, left, right, vec![]);
+                left = in_sight(&join.join_operator, left, right, vec![], None);
                 continue;
             }
         };
@@ -63,7 +69,7 @@ pub(super) fn resolve(
         if let Some(constraint) = constraint_mut(&mut join.join_operator) {
             *constraint = JoinConstraint::On(on);
         }
-        left = in_sight(&join.join_operator, left, right, keys);
+        left = in_sight(&join.join_operator, left, right, keys, table);
     }
     Ok(left)
 }
@@ -96,7 +102,7 @@ pub(super) fn visible(column: Column) -> Visible {
             Expr::CompoundIdentifier(path)
         }
     };
-    Visible { name: column.name, expr, merged: false }
+    Visible { name: column.name, expr, merged: false, table: None }
 }
 
 /// What is in sight behind a join: first the columns that both sides have in common.
@@ -105,6 +111,7 @@ fn in_sight(
     left: Vec<Visible>,
     right: Vec<Visible>,
     keys: Vec<(Visible, Visible)>,
+    table: Option<Ident>,
 ) -> Vec<Visible> {
     use JoinOperator::*;
     match operator {
@@ -123,7 +130,7 @@ fn in_sight(
             FullOuter(_) => call("coalesce", Span::empty(), [l.expr, r.expr]),
             _ => l.expr,
         };
-        Visible { name: l.name, expr, merged: true }
+        Visible { name: l.name, expr, merged: true, table: table.clone() }
     });
     common.chain(left).chain(right).collect()
 }
@@ -149,6 +156,13 @@ fn one(name: &str, side: &[Visible]) -> Result<Visible> {
         _ => Err(Error::statement(format!("column '{name}' is ambiguous: more than one input has it"))
             .with_hint("Write ON, and say which.")),
     }
+}
+
+/// The column that `name` means in what `USING (..) AS table` calls its columns.
+pub(super) fn of_table<'a>(table: &str, name: &str, seen: &'a [Visible]) -> Option<&'a Visible> {
+    let of_table = || seen.iter().filter(|v| v.table.as_ref().is_some_and(|t| t.value == table));
+    let Found::One(found) = find(name, of_table().map(|v| v.name.as_str())) else { return None };
+    of_table().find(|v| v.name == found)
 }
 
 /// The column of several tables that a name means, if it does and no other column is called so.
