@@ -51,6 +51,10 @@ pub struct Query {
     pub target: Option<String>,
     /// The options of a hint behind that table.
     pub target_options: Vec<(String, String)>,
+    /// `INSERT OVERWRITE`: what is written takes the place of what the table, or its partitions that are written, held.
+    pub overwrite: bool,
+    /// What its hints say that has no effect.
+    pub notes: Vec<String>,
     /// The plan, analysed and optimised. That of an `INSERT` gives the columns that the sink wants.
     pub plan: LogicalPlan,
     /// When results are put out.
@@ -111,6 +115,8 @@ impl Planner {
                 Ok(vec![Query {
                     target: None,
                     target_options: vec![],
+                    overwrite: false,
+                    notes: select.notes.clone(),
                     plan,
                     emit: select.emit,
                     state_ttls: select.state_ttls.clone(),
@@ -132,6 +138,8 @@ impl Planner {
         Ok(Query {
             target: Some(table.name.clone()),
             target_options: insert.options.clone(),
+            overwrite: insert.overwrite,
+            notes: insert.notes.clone(),
             plan: self.optimized(plan).map_err(|e| e.at(insert.span))?,
             emit: insert.emit,
             state_ttls: insert.state_ttls.clone(),
