@@ -41,3 +41,15 @@ async fn what_is_overwritten_may_be_what_is_read() {
     let error = session.prepare(endless).await.expect_err("it does not end");
     assert_eq!(error.message(), "INSERT OVERWRITE into 't' needs a query that ends");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_overwritten_by_one_query() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let text = format!(
+        "CREATE TABLE t (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '{}', 'format' = 'json');
+         INSERT OVERWRITE t SELECT 1; INSERT INTO t SELECT 2",
+        dir.path().display()
+    );
+    let error = Session::new().prepare(&text).await.expect_err("which one wins?");
+    assert_eq!(error.message(), "'t' is overwritten and written by another INSERT beside it");
+}

@@ -288,6 +288,13 @@ fn lower(
                 spec.options.0.extend(query.target_options.iter().cloned());
                 let mut sink = (table.sink)(&spec).map_err(|e| e.at(query.span))?;
                 if query.overwrite {
+                    let others = queries.iter().filter(|q| q.target == query.target).count();
+                    if others > 1 {
+                        let error = format!("'{}' is overwritten and written by another INSERT beside it", table.name);
+                        return Err(Error::statement(error)
+                            .with_hint("Write all its rows by one INSERT OVERWRITE, with UNION ALL.")
+                            .at(query.span));
+                    }
                     sink = sink.overwriting().ok_or_else(|| {
                         Error::unsupported(format!("INSERT OVERWRITE into '{}' is not supported", table.name))
                             .with_hint("Tables of files can be overwritten; INSERT INTO adds to what is there.")

@@ -4,7 +4,7 @@
 //! all others are selected: `SELECT * EXCEPT (o) FROM (SELECT .., (SELECT ..) AS o FROM t) ORDER BY o`.
 
 use sqlparser::ast::{
-    ExceptSelectItem, Expr, Ident, OrderByKind, Query, SelectItem, SetExpr, TableFactor, TableWithJoins, Value,
+    ExceptSelectItem, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value,
     WildcardAdditionalOptions,
 };
 
@@ -13,6 +13,25 @@ use super::own::asks;
 
 /// How the names of the columns to order by begin.
 const COLUMN: &str = "__order_";
+
+/// Whether a column is only there to order by.
+pub(super) fn is_made(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::ExprWithAlias { alias, .. } if alias.quote_style.is_none() && alias.value.starts_with(COLUMN))
+}
+
+/// The `SELECT` as it was written: within the one that leaves out what is only there to order by.
+pub(super) fn as_written(query: &mut Query) -> Option<&mut Select> {
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    let rewritten = matches!(select.projection.as_slice(), [SelectItem::Wildcard(options)]
+        if options.opt_except.as_ref().is_some_and(|e| e.first_element.value.starts_with(COLUMN)));
+    if !rewritten {
+        return Some(select);
+    }
+    match select.from.first_mut().map(|from| &mut from.relation) {
+        Some(TableFactor::Derived { subquery, .. }) => as_written(subquery),
+        _ => None,
+    }
+}
 
 /// Rewrites a query that is ordered so.
 pub(super) fn rewrite(query: &mut Query) {

@@ -220,6 +220,11 @@ impl<'a> Script<'a> {
             }
             "USE" => {
                 self.parser.advance_token();
+                if self.peek_words(&["MODULES"]) {
+                    return Err(Error::unsupported("USE MODULES is not supported")
+                        .with_hint("All functions are there: SHOW FUNCTIONS lists them.")
+                        .at(at));
+                }
                 self.word("CATALOG");
                 self.table_name().map(StatementKind::Use)
             }

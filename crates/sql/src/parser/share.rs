@@ -13,7 +13,7 @@ pub(super) fn check(expr: &Expr) -> ControlFlow<Error> {
         return ControlFlow::Continue(());
     };
     let name = name.to_string().to_ascii_uppercase();
-    if !matches!(name.as_str(), "PERCENTILE_CONT" | "PERCENTILE_DISC") {
+    if !matches!(name.as_str(), "PERCENTILE" | "PERCENTILE_CONT" | "PERCENTILE_DISC") {
         return ControlFlow::Continue(());
     }
     // PERCENTILE_CONT(x, 0.9) is the other form.
