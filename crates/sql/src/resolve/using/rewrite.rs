@@ -12,7 +12,7 @@ use tidemill_core::{Error, Result};
 use super::mark::{is_of_stars, number};
 use super::merged::MergedColumns;
 use super::planner::{Columns, columns_of};
-use super::scope::{Visible, merged, of_table, resolve, visible};
+use super::scope::{Visible, all_of_table, merged, of_table, resolve, visible};
 use crate::parser::own::each_expression;
 use crate::resolve::Node;
 use crate::resolve::duplicates::{by_last_name, name_of as name_of_expr, of_select};
@@ -94,8 +94,8 @@ fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visibl
                     c.relation.as_ref().is_some_and(|r| r.table().eq_ignore_ascii_case(table_name))
                         && !left_out.iter().any(|o| o.eq_ignore_ascii_case(&c.name))
                 };
-                let named = seen.iter().filter(|v| v.table.as_ref().is_some_and(|t| t.value == table_name));
-                let shown: Vec<_> = all.iter().filter(of_this).cloned().map(visible).chain(named.cloned()).collect();
+                let named = all_of_table(table_name, seen).map(|(v, expr)| Visible { expr: expr.clone(), ..v.clone() });
+                let shown: Vec<_> = all.iter().filter(of_this).cloned().map(visible).chain(named).collect();
                 match shown.is_empty() {
                     true => projection.push(SelectItem::QualifiedWildcard(
                         SelectItemQualifiedWildcardKind::ObjectName(table),
@@ -106,7 +106,7 @@ fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visibl
             }
             SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => {
                 let (column, last) = match &expr {
-                    Expr::Identifier(name) => (merged(&name.value, seen), Some(name.clone())),
+                    Expr::Identifier(name) => (merged(&name.value, seen).map(|v| &v.expr), Some(name.clone())),
                     Expr::CompoundIdentifier(path) => match path.as_slice() {
                         [table, name] => (of_table(&table.value, &name.value, seen), Some(name.clone())),
                         _ => (None, None),
@@ -114,7 +114,7 @@ fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visibl
                     _ => (None, None),
                 };
                 projection.push(match column.zip(last) {
-                    Some((column, alias)) => SelectItem::ExprWithAlias { expr: column.expr.clone(), alias },
+                    Some((column, alias)) => SelectItem::ExprWithAlias { expr: column.clone(), alias },
                     None => SelectItem::UnnamedExpr(expr),
                 });
             }
@@ -197,7 +197,7 @@ fn left_out(options: &WildcardAdditionalOptions) -> Vec<String> {
 pub(super) fn with_merged(node: &mut impl VisitMut, seen: &[Visible]) {
     each_expression(node, |expr, depth| {
         let column = match &*expr {
-            Expr::Identifier(name) if depth == 0 => merged(&name.value, seen),
+            Expr::Identifier(name) if depth == 0 => merged(&name.value, seen).map(|v| &v.expr),
             Expr::CompoundIdentifier(path) => match path.as_slice() {
                 [table, name] => of_table(&table.value, &name.value, seen),
                 _ => None,
@@ -205,7 +205,7 @@ pub(super) fn with_merged(node: &mut impl VisitMut, seen: &[Visible]) {
             _ => None,
         };
         if let Some(column) = column {
-            *expr = column.expr.clone();
+            *expr = column.clone();
         }
     });
 }

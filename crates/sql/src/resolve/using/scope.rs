@@ -23,8 +23,8 @@ pub(super) struct Visible {
     pub(super) expr: Expr,
     /// Whether it is one column of several tables.
     pub(super) merged: bool,
-    /// The name that `USING (..) AS name` gives to such columns.
-    pub(super) table: Option<Ident>,
+    /// The names that `USING (..) AS name` gives to such columns, and what it stands for behind each of these joins.
+    pub(super) tables: Vec<(Ident, Expr)>,
 }
 
 /// Writes the joins of `joined` with `ON`, and tells the columns that are in sight then. `parts` are those of each part.
@@ -102,7 +102,7 @@ pub(super) fn visible(column: Column) -> Visible {
             Expr::CompoundIdentifier(path)
         }
     };
-    Visible { name: column.name, expr, merged: false, table: None }
+    Visible { name: column.name, expr, merged: false, tables: vec![] }
 }
 
 /// What is in sight behind a join: first the columns that both sides have in common.
@@ -130,7 +130,9 @@ fn in_sight(
             FullOuter(_) => call("coalesce", Span::empty(), [l.expr, r.expr]),
             _ => l.expr,
         };
-        Visible { name: l.name, expr, merged: true, table: table.clone() }
+        let named = table.iter().map(|table| (table.clone(), expr.clone()));
+        let tables = l.tables.into_iter().chain(r.tables).chain(named).collect();
+        Visible { name: l.name, expr, merged: true, tables }
     });
     common.chain(left).chain(right).collect()
 }
@@ -158,11 +160,25 @@ fn one(name: &str, side: &[Visible]) -> Result<Visible> {
     }
 }
 
-/// The column that `name` means in what `USING (..) AS table` calls its columns.
-pub(super) fn of_table<'a>(table: &str, name: &str, seen: &'a [Visible]) -> Option<&'a Visible> {
-    let of_table = || seen.iter().filter(|v| v.table.as_ref().is_some_and(|t| t.value == table));
-    let Found::One(found) = find(name, of_table().map(|v| v.name.as_str())) else { return None };
-    of_table().find(|v| v.name == found)
+/// What `name` stands for among the columns that `USING (..) AS table` has.
+pub(super) fn of_table<'a>(table: &str, name: &str, seen: &'a [Visible]) -> Option<&'a Expr> {
+    let columns = || all_of_table(table, seen);
+    let Found::One(found) = find(name, columns().map(|(v, _)| v.name.as_str())) else { return None };
+    columns().find(|(v, _)| v.name == found).map(|(_, expr)| expr)
+}
+
+/// The columns that `USING (..) AS table` has, and what each stands for there.
+pub(super) fn all_of_table<'a>(table: &str, seen: &'a [Visible]) -> impl Iterator<Item = (&'a Visible, &'a Expr)> {
+    let names = seen.iter().flat_map(|v| v.tables.iter().map(|(t, _)| t.value.as_str()));
+    let called = match find(table, names) {
+        Found::One(found) => Some(found),
+        _ => None,
+    };
+    let of = move |v: &'a Visible| {
+        let (_, expr) = v.tables.iter().find(|(t, _)| Some(t.value.as_str()) == called)?;
+        Some((v, expr))
+    };
+    seen.iter().filter_map(of)
 }
 
 /// The column of several tables that a name means, if it does and no other column is called so.
