@@ -14,5 +14,6 @@ mod lookup_joins;
 mod nexmark;
 mod over;
 mod relations;
+mod statements;
 mod top_n;
 mod watch;

@@ -1,7 +1,7 @@
 //! A running query says how it is, and shows what it has written while it runs.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use futures::StreamExt;
@@ -50,13 +50,17 @@ async fn what_a_query_without_an_end_writes_is_seen_as_often_as_the_setting_says
     let pipeline = session.prepare(&text).await.expect("a query").pipeline.expect("a query");
     let started = pipeline.start().await.expect("it starts");
     sender.send(rows(vec![1])).await.expect("it runs");
-    let visible =
-        || std::fs::read_dir(dir.path()).unwrap().flatten().any(|f| !f.file_name().to_string_lossy().starts_with('.'));
-    let patience = Instant::now() + Duration::from_secs(8);
-    while !visible() {
-        assert!(Instant::now() < patience, "nothing was published before the default of ten seconds");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    // Who follows the directory gets the row when its file has become visible.
+    let seen = format!(
+        "CREATE TABLE seen (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '{}', 'format' = 'json', 'source.monitor-interval' = '1 ms');
+         SELECT id FROM seen",
+        dir.path().display()
+    );
+    let mut seen = session.sql(&seen).await.expect("a query");
+    let first = tokio::time::timeout(Duration::from_secs(8), seen.next()).await;
+    let first = first.expect("nothing was published before the default of ten seconds").expect("changes");
+    assert_eq!(first.expect("rows").num_rows(), 1);
+    drop(seen);
     drop(sender);
     started.running.wait().await.expect("it ends");
 }

@@ -1,6 +1,7 @@
 //! Sinks: where results go.
 
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -49,6 +50,16 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// Whether it wants the changes of an epoch added up before it is handed them. A sink that throws them away does not.
     fn wants_net_changes(&self) -> bool {
         true
+    }
+
+    /// The same table, as one whose rows are replaced by what is written until it is closed. `None` where that cannot be.
+    fn overwriting(&self) -> Option<Arc<dyn Sink>> {
+        None
+    }
+
+    /// Whether a query that writes to it has to end, since what it writes means nothing before that.
+    fn needs_an_end(&self) -> bool {
+        false
     }
 
     /// Starts to write.

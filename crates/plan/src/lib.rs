@@ -5,14 +5,17 @@
 //! and [`explain`] prints it.
 //!
 //! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
-//! windows), [`over`] (functions with `OVER`), [`retraction`] (which aggregates follow a retraction by themselves), [`share`] (when one node does for two),
+//! windows), [`over`] (functions with `OVER`), [`retraction`] (which aggregates follow a retraction by themselves),
+//! [`average`] and [`decimal`] (what a division of decimals gives), [`share`] (when one node does for two),
 //! [`narrow`] (columns that need not be copied), [`contenders`] (rows that a join need not keep),
 //! [`state`] (what bounds the state of each operator), [`unique`] (what tells rows apart), [`explain`] (the text of `EXPLAIN`).
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
 
 pub mod as_of;
+pub mod average;
 pub mod contenders;
+pub mod decimal;
 pub mod explain;
 pub mod graph;
 pub mod lookup;

@@ -15,6 +15,8 @@ use datafusion_functions_aggregate::min_max::{max_udaf, min_udaf};
 use datafusion_functions_aggregate::sum::sum_udaf;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 
+use crate::average::Average;
+
 /// An aggregate whose result follows a retraction by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retraction {
@@ -64,7 +66,7 @@ impl Retraction {
             Form::Count
         } else if fun(sum_udaf) {
             Form::Sum
-        } else if fun(avg_udaf) {
+        } else if fun(avg_udaf) || function.fun().inner().is::<Average>() {
             Form::Average
         } else if fun(min_udaf) {
             Form::Least

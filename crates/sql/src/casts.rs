@@ -1,4 +1,4 @@
-//! Casts between times and texts, as Flink has them.
+//! Casts between times and texts, as Flink has them, and the other operators that DataFusion computes in another way.
 //!
 //! DataFusion writes a time with a `T` in it and takes the wall clock of an instant to be that of UTC. Here a text has as
 //! many digits as the type, and the wall is that of the session. The rule comes after DataFusion's own, so that it also
@@ -25,6 +25,7 @@ use datafusion::optimizer::AnalyzerRule;
 use tidemill_core::time::{from_micros, to_micros};
 use tidemill_plan::window::Zone;
 
+use crate::decimals;
 use crate::functions::json::member::value_of;
 
 /// Writes casts between times and texts as calls of functions that do them as Flink does.
@@ -49,8 +50,11 @@ impl FlinkCasts {
     }
 
     fn one(&self, expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-        if let Expr::BinaryExpr(compared) = expr {
-            return Ok(comparable(compared, schema));
+        if let Expr::BinaryExpr(binary) = expr {
+            return match binary.op {
+                Operator::Divide => decimals::rounded(binary, schema),
+                _ => Ok(comparable(binary, schema)),
+            };
         }
         let (inner, target) = match &expr {
             Expr::Cast(cast) => (&cast.expr, cast.field.data_type()),

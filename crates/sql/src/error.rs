@@ -54,6 +54,17 @@ pub(crate) fn column_span(column: &Column) -> Option<Span> {
     column.spans.first().map(span_of)
 }
 
+/// The place that an error names.
+pub(crate) fn error_span(error: &DataFusionError) -> Option<Span> {
+    match error {
+        DataFusionError::Diagnostic(diagnostic, inner) => error_span(inner).or(diagnostic.span.map(span_of)),
+        DataFusionError::Context(_, inner) => error_span(inner),
+        DataFusionError::Shared(inner) => error_span(inner),
+        DataFusionError::Collection(all) => all.first().and_then(error_span),
+        _ => None,
+    }
+}
+
 /// A place of DataFusion's.
 pub(crate) fn span_of(span: PlanSpan) -> Span {
     let len = if span.start.line == span.end.line { span.end.column.saturating_sub(span.start.column) } else { 1 };

@@ -5,8 +5,8 @@
 //! 1. [`parser`]: text becomes statements.
 //! 2. [`catalog`], [`bind`], [`settings`]: what `CREATE`, `DROP` and `SET` change, and the way to the connectors.
 //! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
-//!    names, `types`, `casts` and `unnest` mean what Flink means by them, `set_all` keeps equal rows apart in set operations,
-//!    `single_row` guards subqueries that are used as values, `subqueries` makes joins of those that DataFusion does not,
+//!    names, `types`, `casts`, `decimals` and `unnest` mean what Flink means by them, `set_all` keeps equal rows apart in set operations,
+//!    `lateral` does on each row what is made of it alone, `single_row` guards subqueries that are used as values, `subqueries` makes joins of those that DataFusion does not,
 //!    `null_equality` keeps two of its rules from harm, `error` puts its errors in our words.
 //! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
 //!
@@ -21,8 +21,10 @@ pub mod settings;
 mod aggregates;
 pub mod as_of;
 mod casts;
+mod decimals;
 mod error;
 pub mod functions;
+mod lateral;
 mod null_equality;
 mod resolve;
 pub mod session;

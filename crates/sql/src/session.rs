@@ -21,6 +21,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use sqlparser::ast;
 use tidemill_core::{EpochClock, Error, Micros, Result, Span};
+use tidemill_plan::average::average;
 use tidemill_plan::window::Zone;
 
 use crate::aggregates;
@@ -31,7 +32,7 @@ use crate::catalog::Catalog;
 use crate::error::planning;
 use crate::functions::FlinkSyntax;
 use crate::functions::json::member::JsonArrow;
-use crate::lower::lateral;
+use crate::lateral;
 use crate::null_equality;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
@@ -50,6 +51,10 @@ pub struct Query {
     pub target: Option<String>,
     /// The options of a hint behind that table.
     pub target_options: Vec<(String, String)>,
+    /// `INSERT OVERWRITE`: what is written takes the place of what the table, or its partitions that are written, held.
+    pub overwrite: bool,
+    /// What its hints say that has no effect.
+    pub notes: Vec<String>,
     /// The plan, analysed and optimised. That of an `INSERT` gives the columns that the sink wants.
     pub plan: LogicalPlan,
     /// When results are put out.
@@ -110,6 +115,8 @@ impl Planner {
                 Ok(vec![Query {
                     target: None,
                     target_options: vec![],
+                    overwrite: false,
+                    notes: select.notes.clone(),
                     plan,
                     emit: select.emit,
                     state_ttls: select.state_ttls.clone(),
@@ -131,6 +138,8 @@ impl Planner {
         Ok(Query {
             target: Some(table.name.clone()),
             target_options: insert.options.clone(),
+            overwrite: insert.overwrite,
+            notes: insert.notes.clone(),
             plan: self.optimized(plan).map_err(|e| e.at(insert.span))?,
             emit: insert.emit,
             state_ttls: insert.state_ttls.clone(),
@@ -143,6 +152,8 @@ impl Planner {
     pub(crate) fn plan(&self, query: &ast::Query) -> Result<LogicalPlan> {
         let mut query = query.clone();
         resolve::settle_ctes(&mut query, &self.catalog);
+        resolve::rename_shadowing(&mut query);
+        resolve::name_lateral(&mut query);
         self.open_hinted(&mut query)?;
         windows::legacy::rewrite(&mut query)?;
         resolve::name_duplicates(&mut query);
@@ -151,11 +162,12 @@ impl Planner {
             let statement = ast::Statement::Query(Box::new(query.clone()));
             let provider = Provider { planner: self };
             let plan = self.sql_to_rel(&provider, |s| s.sql_statement_to_plan(statement))?;
+            resolve::distinct_groups(&plan)?;
             as_of::bind::bind(plan, &|expr, schema| {
                 self.sql_to_rel(&provider, |s| s.sql_to_expr(expr, schema, &mut PlannerContext::new()))
             })
         })?;
-        resolve::without_named_casts(plan).and_then(unnest::flatten).map_err(planning)
+        resolve::without_named_casts(plan).map_err(planning)
     }
 
     /// An expression over the columns of `schema`, its types coerced.
@@ -176,12 +188,13 @@ impl Planner {
     fn mending<N: resolve::Node, T>(&self, mut node: N, plan: impl Fn(&N) -> PlanResult<T>) -> Result<T> {
         // What was wrong with columns of one name is said of the query as it was written.
         let mut duplicate = None;
+        let mut merged = resolve::MergedColumns::default();
         for _ in 0..MENDS {
             match plan(&node) {
                 Ok(planned) => return Ok(planned),
                 Err(e) => {
                     let is_duplicate = resolve::is_duplicate(&e);
-                    let mended = resolve::mend(&mut node, &e, &self.opened_columns())
+                    let mended = resolve::mend(&mut node, &e, &self.opened_columns(), &mut merged)
                         .map_err(|e| resolve::locate(e, &node, &self.state))?;
                     if !mended {
                         let first = if is_duplicate { duplicate } else { None };
@@ -285,6 +298,7 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     for function in crate::functions::all(clock) {
         state.register_udf(Arc::new(function))?;
     }
+    state.register_udaf(Arc::new(average()))?;
     for function in crate::functions::aggregate::all() {
         state.register_udaf(Arc::new(function))?;
     }

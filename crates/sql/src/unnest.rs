@@ -1,17 +1,12 @@
 //! `CROSS JOIN UNNEST(list) AS t(x)`, as Flink means it: a list of rows gives a column for each field, a map gives its
-//! keys and values; and as a stream can have it: not a join, but the rows of the left side taken apart.
+//! keys and values. That it is no join, but the rows of the left side taken apart, is seen by `lateral`.
 
 use datafusion::arrow::datatypes::{DataType, Fields};
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{
-    Column, DFSchema, NullHandling, Result as PlanResult, ScalarValue, TableReference, UnnestOptions,
-};
+use datafusion::common::{Column, DFSchema, NullHandling, Result as PlanResult, UnnestOptions};
 use datafusion::functions::core::expr_fn::{get_field, greatest};
 use datafusion::functions_nested::expr_fn::{array_length, gen_series};
 use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
-use datafusion::logical_expr::{
-    Expr, ExprSchemable, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Subquery, SubqueryAlias, cast, lit,
-};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder, cast, lit};
 use sqlparser::ast::{Spanned, TableAliasColumnDef, TableFactor};
 use tidemill_core::Error;
 
@@ -102,100 +97,4 @@ fn element(name: &str, item: &DataType, named: usize) -> Vec<Expr> {
         return vec![column];
     }
     fields.iter().map(|f| get_field(column.clone(), f.name().as_str()).alias(f.name())).collect()
-}
-
-/// Takes the place of joins with what only takes their own left side apart.
-pub(crate) fn flatten(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
-    let flat = plan.transform_up_with_subqueries(|plan| match &plan {
-        LogicalPlan::Join(join) => match flat_join(join)? {
-            Some(flat) => Ok(Transformed::yes(flat)),
-            None => Ok(Transformed::no(plan)),
-        },
-        _ => Ok(Transformed::no(plan)),
-    })?;
-    match flat.transformed {
-        true => Ok(flat.data.transform_up_with_subqueries(|p| p.recompute_schema().map(Transformed::yes))?.data),
-        false => Ok(flat.data),
-    }
-}
-
-fn flat_join(join: &Join) -> PlanResult<Option<LogicalPlan>> {
-    let null_handling = match join.join_type {
-        JoinType::Inner => NullHandling::Drop,
-        JoinType::Left => NullHandling::PreserveAndExpandEmpty,
-        _ => return Ok(None),
-    };
-    let always = match &join.filter {
-        None => true,
-        Some(Expr::Literal(ScalarValue::Boolean(Some(true)), _)) => true,
-        Some(_) => false,
-    };
-    let (alias, subquery): (Option<&TableReference>, &Subquery) = match join.right.as_ref() {
-        LogicalPlan::SubqueryAlias(SubqueryAlias { input, alias, .. }) => match input.as_ref() {
-            LogicalPlan::Subquery(subquery) => (Some(alias), subquery),
-            _ => return Ok(None),
-        },
-        LogicalPlan::Subquery(subquery) => (None, subquery),
-        _ => return Ok(None),
-    };
-    if !always || !join.on.is_empty() || subquery.outer_ref_columns.is_empty() {
-        return Ok(None);
-    }
-    let left = join.left.as_ref();
-    let own = |e: &Expr| matches!(e, Expr::OuterReferenceColumn(_, c) if left.schema().has_column(c));
-    if !subquery.outer_ref_columns.iter().all(own) {
-        return Ok(None);
-    }
-    let Some(grafted) = graft(&subquery.subquery, left, null_handling)? else { return Ok(None) };
-    let before = left.schema().fields().len();
-    let columns = grafted.schema().columns().into_iter().enumerate().map(|(i, column)| match alias {
-        Some(alias) if i >= before => {
-            let name = column.name.clone();
-            Expr::Column(column).alias_qualified(Some(alias.clone()), name)
-        }
-        _ => Expr::Column(column),
-    });
-    let columns: Vec<_> = columns.collect();
-    Ok(Some(LogicalPlanBuilder::from(grafted).project(columns)?.build()?))
-}
-
-/// The subquery over the rows of `left` instead of over its one row without columns; the columns of `left` come first.
-/// `None` if it does anything else than take them apart.
-fn graft(plan: &LogicalPlan, left: &LogicalPlan, null_handling: NullHandling) -> PlanResult<Option<LogicalPlan>> {
-    let input = match plan {
-        LogicalPlan::EmptyRelation(empty) if empty.produce_one_row => return Ok(Some(left.clone())),
-        LogicalPlan::Projection(p) => &p.input,
-        LogicalPlan::Unnest(u) => &u.input,
-        LogicalPlan::SubqueryAlias(a) => &a.input,
-        _ => return Ok(None),
-    };
-    let Some(input) = graft(input, left, null_handling)? else { return Ok(None) };
-    let builder = LogicalPlanBuilder::from(input);
-    let grafted = match plan {
-        LogicalPlan::Projection(projection) => {
-            let mut exprs: Vec<Expr> = left.schema().columns().into_iter().map(Expr::Column).collect();
-            for expr in &projection.expr {
-                exprs.push(own_columns(expr.clone())?);
-            }
-            builder.project(exprs)?
-        }
-        LogicalPlan::Unnest(unnest) => {
-            let options = UnnestOptions { null_handling, recursions: unnest.options.recursions.clone() };
-            builder.unnest_columns_with_options(unnest.exec_columns.clone(), options)?
-        }
-        // The names within are those of the columns alone.
-        _ => builder,
-    };
-    Ok(Some(grafted.build()?))
-}
-
-/// Columns of the outer side as columns of the input.
-fn own_columns(expr: Expr) -> PlanResult<Expr> {
-    let own = expr.transform(|e| {
-        Ok(match e {
-            Expr::OuterReferenceColumn(_, column) => Transformed::yes(Expr::Column(column)),
-            other => Transformed::no(other),
-        })
-    })?;
-    Ok(own.data)
 }

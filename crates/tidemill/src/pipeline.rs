@@ -196,6 +196,12 @@ impl Pipeline {
     ) -> Result<Self> {
         let planner = Planner::new(&session.catalog, clock.clone())?;
         let (plan, warned) = lower(session, &planner, queries, clock)?;
+        for note in queries.iter().flat_map(|q| &q.notes) {
+            let note = format!("{note}.");
+            if !warnings.contains(&note) {
+                warnings.push(note);
+            }
+        }
         warnings.extend(warned);
         let mut results = vec![];
         for node in plan.nodes() {
@@ -280,7 +286,21 @@ fn lower(
                 let table = session.catalog.table(table)?;
                 let mut spec = table.spec.clone();
                 spec.options.0.extend(query.target_options.iter().cloned());
-                let sink = (table.sink)(&spec).map_err(|e| e.at(query.span))?;
+                let mut sink = (table.sink)(&spec).map_err(|e| e.at(query.span))?;
+                if query.overwrite {
+                    let others = queries.iter().filter(|q| q.target == query.target).count();
+                    if others > 1 {
+                        let error = format!("'{}' is overwritten and written by another INSERT beside it", table.name);
+                        return Err(Error::statement(error)
+                            .with_hint("Write all its rows by one INSERT OVERWRITE, with UNION ALL.")
+                            .at(query.span));
+                    }
+                    sink = sink.overwriting().ok_or_else(|| {
+                        Error::unsupported(format!("INSERT OVERWRITE into '{}' is not supported", table.name))
+                            .with_hint("Tables of files can be overwritten; INSERT INTO adds to what is there.")
+                            .at(query.span)
+                    })?;
+                }
                 SinkTarget::Table { name: table.name.clone(), sink }
             }
             None => {

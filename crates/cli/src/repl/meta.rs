@@ -23,6 +23,7 @@ While a query runs, Ctrl-\\ says who holds time back and what its operators keep
   \\q            leave
 
 EXPLAIN SELECT ..            how a query runs, what it keeps, what holds it back
+EXPLAIN WATERMARK SELECT ..  what time depends on, before it runs; who holds it back while it runs says Ctrl-\\
 SELECT .. FROM tidemill.late_rows        rows that came too late
 SELECT .. FROM tidemill.rejected_rows    records that could not be read";
 

@@ -29,6 +29,7 @@ mod options;
 mod parquet;
 mod part;
 mod partition;
+mod replaced;
 mod rows;
 mod sink;
 mod source;

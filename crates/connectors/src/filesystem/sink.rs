@@ -1,6 +1,6 @@
 //! A table of files, as something to write: which file a row goes to, when a file is full, when it becomes visible.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::compression::{Codec, Compression};
 use super::location::Location;
 use super::options::{FileFormat, FileOptions};
 use super::part::{Part, PartKind, Pending, Target};
-use super::partition;
+use super::{partition, replaced};
 use crate::changelog::{self, Written};
 use crate::records::feed::died;
 
@@ -28,6 +28,8 @@ use crate::records::feed::died;
 pub(crate) struct FileSink {
     written: Arc<Written>,
     plan: Arc<Plan>,
+    /// Whether what is written takes the place of what was there.
+    replaces: bool,
 }
 
 /// What a writer needs to know, made once.
@@ -90,7 +92,7 @@ impl FileSink {
             roll_interval: options.roll_interval,
         };
         plan.location.check_directory()?;
-        Ok(Self { written: Arc::new(written), plan: Arc::new(plan) })
+        Ok(Self { written: Arc::new(written), plan: Arc::new(plan), replaces: false })
     }
 }
 
@@ -108,6 +110,15 @@ impl Sink for FileSink {
         self.written.key.clone()
     }
 
+    fn overwriting(&self) -> Option<Arc<dyn Sink>> {
+        let (written, plan) = (self.written.clone(), self.plan.clone());
+        Some(Arc::new(Self { written, plan, replaces: true }))
+    }
+
+    fn needs_an_end(&self) -> bool {
+        self.replaces
+    }
+
     async fn open(&self) -> Result<Box<dyn SinkWriter>> {
         // Unlike any name that an earlier run gave: nothing is ever overwritten.
         let run = format!("{:016x}", rand::random::<u64>());
@@ -118,6 +129,7 @@ impl Sink for FileSink {
             count: 0,
             parts: HashMap::new(),
             finished: vec![],
+            replaces: self.replaces.then(BTreeSet::new),
             runtime: Handle::current(),
         }))))
     }
@@ -150,11 +162,11 @@ impl SinkWriter for FileWriter {
     }
 
     async fn publish(&mut self) -> Result<()> {
-        self.blocking(Open::publish).await
+        self.blocking(|open| if open.replaces.is_some() { Ok(()) } else { open.publish() }).await
     }
 
     async fn close(&mut self) -> Result<()> {
-        self.publish().await?;
+        self.blocking(Open::close).await?;
         self.0 = None;
         Ok(())
     }
@@ -169,6 +181,8 @@ struct Open {
     /// By the directory below the path: `day=2024-01-31/`.
     parts: HashMap<String, (Part, Instant)>,
     finished: Vec<Pending>,
+    /// Where what is written takes the place of what was there: the directories that rows went to.
+    replaces: Option<BTreeSet<String>>,
     runtime: Handle,
 }
 
@@ -188,6 +202,9 @@ impl Open {
 
     fn write_to(&mut self, directory: &str, rows: &Delta, now: Instant) -> Result<()> {
         if !self.parts.contains_key(directory) {
+            if let Some(directories) = &mut self.replaces {
+                directories.insert(directory.to_owned());
+            }
             let part = Part::create(&self.plan.kind, self.target(directory)?)?;
             self.count += 1;
             self.parts.insert(directory.to_owned(), (part, now));
@@ -219,6 +236,15 @@ impl Open {
         }
         // All are complete before the first becomes visible, so that little can go wrong in between.
         self.finished.drain(..).try_for_each(Pending::publish)
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let Some(directories) = self.replaces.take() else { return self.publish() };
+        let location = self.plan.location.clone();
+        let by_partition = !self.plan.in_path.is_empty();
+        let old = replaced::files(&location, by_partition.then_some(&directories), &self.runtime)?;
+        self.publish()?;
+        replaced::remove(&location, &old, &self.runtime)
     }
 
     fn target(&self, directory: &str) -> Result<Target> {

@@ -1,4 +1,4 @@
-//! `AVG` of decimals: a sum and a count, divided by DataFusion's own accumulator, so that digits, rounding and overflow are
+//! `AVG` of decimals: a sum and a count, divided by the function's own accumulator, so that digits, rounding and overflow are
 //! its own. `AVG` of integers is planned over a cast to floats; see [`float_sum`](super::float_sum).
 
 use std::sync::Arc;

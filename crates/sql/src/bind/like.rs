@@ -98,8 +98,8 @@ fn said(like: &LikeClause, part: LikePart) -> bool {
     like.rules.iter().any(|(_, p)| *p == part)
 }
 
-/// The other table's own statement.
-fn definition(table: &Table) -> Result<CreateTable> {
+/// The statement that made a table, as it would be written now.
+pub(super) fn definition(table: &Table) -> Result<CreateTable> {
     let statements = parse(&table.ddl).unwrap_or_default();
     match statements.into_iter().next().map(|s| s.kind) {
         Some(StatementKind::CreateTable(create)) => Ok(*create),

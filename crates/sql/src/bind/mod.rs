@@ -1,6 +1,6 @@
 //! Binding: from what a statement says of a table to a table.
 //!
-//! Read in this order: [`Connect`] (the way to the connectors, which this crate does not know), `create_table`, `like`,
+//! Read in this order: [`Connect`] (the way to the connectors, which this crate does not know), `create_table`, `like`, `alter`,
 //! `options` (the options that are ours and not the connector's), `ddl` (a table as a statement again), `view`, `insert`.
 
 use async_trait::async_trait;
@@ -10,6 +10,7 @@ use tidemill_core::table::TableSpec;
 
 use crate::catalog::{SinkFn, SourceFn};
 
+pub(crate) mod alter;
 pub(crate) mod create_table;
 pub(crate) mod ddl;
 pub(crate) mod insert;

@@ -6,8 +6,8 @@ use datafusion::arrow::array::RecordBatch;
 use tidemill_core::{Error, Result};
 
 use super::{Catalog, Entry, show};
-use crate::bind::{Connect, create_table, view};
-use crate::parser::script::{CATALOG, DATABASE, one_database};
+use crate::bind::{Connect, alter, create_table, view};
+use crate::parser::show::{CATALOG, DATABASE, one_database};
 use crate::parser::{CreateTable, Name, Show, Statement, StatementKind};
 
 /// What came of a statement.
@@ -20,7 +20,7 @@ pub enum Outcome {
 }
 
 impl Catalog {
-    /// Executes a statement that is not a query: `CREATE`, `DROP`, `SET`, `RESET`, `SHOW`, `DESCRIBE`.
+    /// Executes a statement that is not a query: `CREATE`, `ALTER`, `DROP`, `SET`, `RESET`, `SHOW`, `DESCRIBE`.
     ///
     /// # Errors
     /// If the statement is wrong, with its place; or if it is a query.
@@ -29,6 +29,7 @@ impl Catalog {
             StatementKind::CreateTable(create) => self.create_table(create, connect).await.map(Outcome::Done),
             StatementKind::CreateView(create) => view::create(self, create, statement).map(Outcome::Done),
             StatementKind::Drop { view, name, if_exists } => self.drop(*view, name, *if_exists).map(Outcome::Done),
+            StatementKind::Alter(change) => alter::alter(self, change, statement, connect).await.map(Outcome::Done),
             StatementKind::Set { key, value } => {
                 let notice = self.settings().set(&key.value, value).map_err(|e| e.at(key.span))?;
                 Ok(Outcome::Done(notice.unwrap_or_else(|| format!("{key} = {value}"))))

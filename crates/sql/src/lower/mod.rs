@@ -28,7 +28,6 @@ mod hold_back;
 mod join;
 mod join_time;
 mod keys;
-pub(crate) mod lateral;
 mod lookup_join;
 mod over;
 mod project;

@@ -42,6 +42,11 @@ impl Lowering<'_> {
                 }
                 *field = Arc::new(field.as_ref().clone().with_name(wanted.name()));
             }
+            if sink.needs_an_end() && !self.plan.node(relation.node).edge.bounded {
+                return Err(Error::statement(format!("INSERT OVERWRITE into '{name}' needs a query that ends"))
+                    .with_hint("Its rows would replace what is there when the query has ended. INSERT INTO adds rows as they come.")
+                    .into());
+            }
             let changes = &self.plan.node(relation.node).edge.changes;
             if !sink.accepts().takes(changes) {
                 return Err(refused_changes(&self.plan, relation.node, name).into());

@@ -15,19 +15,7 @@ impl Script<'_> {
     pub(super) fn create_table(&mut self) -> Result<CreateTable> {
         let if_not_exists = self.words(&["IF", "NOT", "EXISTS"]);
         let name = self.table_name()?;
-        let mut table = CreateTable {
-            name,
-            if_not_exists,
-            columns: None,
-            watermark: None,
-            primary_key: None,
-            partitioned_by: vec![],
-            options: vec![],
-            like: None,
-            comment: None,
-            or_replace: false,
-            as_select: None,
-        };
+        let mut table = CreateTable { if_not_exists, ..CreateTable::empty(name) };
         if self.token(&Token::LParen) {
             while !self.token(&Token::RParen) {
                 self.table_element(&mut table)?;
@@ -74,7 +62,7 @@ impl Script<'_> {
     }
 
     /// A column, `WATERMARK FOR` or a key.
-    fn table_element(&mut self, table: &mut CreateTable) -> Result<()> {
+    pub(super) fn table_element(&mut self, table: &mut CreateTable) -> Result<()> {
         let at = self.here();
         if self.words(&["WATERMARK", "FOR"]) {
             let watermark = self.watermark()?;

@@ -18,7 +18,10 @@ use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::write_out;
 use super::source::place;
-use super::{array_of, distinct_on, having, quantified, row_in, row_null, series, set_operations, spellings};
+use super::{
+    array_of, distinct_on, having, ordered, quantified, row_in, row_null, rows, series, set_operations, share,
+    spellings, values,
+};
 use crate::as_of::syntax;
 
 /// The options of `/*+ OPTIONS(..) */`, by the place of the table's name that they stand behind.
@@ -87,6 +90,9 @@ impl VisitorMut for Finish<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let span = query.span();
         set_operations::rewrite(&mut query.body);
+        values::rewrite(&mut query.body);
+        rows::of_query(query);
+        ordered::rewrite(query);
         spellings::limit(query);
         refuse_if(query.with.as_ref().is_some_and(|w| w.recursive), span, "WITH RECURSIVE")?;
         refuse_if(!query.locks.is_empty(), span, "FOR UPDATE")?;
@@ -102,6 +108,7 @@ impl VisitorMut for Finish<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let span = select.select_token.0.span;
         select.from.iter_mut().for_each(|from| syntax::rewrite(&mut from.joins));
+        rows::of_select(select);
         write_out(select);
         row_in::rewrite_conditions(select);
         having::rewrite(select);
@@ -159,6 +166,8 @@ impl VisitorMut for Finish<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
+        share::check(expr)?;
+        rows::of_call(expr);
         row_null::rewrite(expr);
         quantified::rewrite(expr)?;
         array_of::rewrite(expr)?;

@@ -5,21 +5,20 @@
 
 use std::ops::Range;
 
-use sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, SetExpr, Spanned,
-};
+use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, Spanned};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Word};
 
+use super::ordered::{as_written, is_made};
 use super::source::Source;
 
 /// Names the columns of `query`, whose tokens are within `range`.
 pub(super) fn name_columns(query: &mut Query, source: &Source, range: Range<usize>) {
-    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let Some(select) = as_written(query) else { return };
     let begin = select.select_token.0.span.start;
     let Some(begin) = range.clone().find(|i| source.tokens[*i].span.start == begin) else { return };
     let items = items(source, begin + 1..range.end);
-    if items.len() != select.projection.len() {
+    if items.len() != select.projection.iter().filter(|item| !is_made(item)).count() {
         return;
     }
     let mut named = vec![];

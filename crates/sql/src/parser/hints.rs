@@ -1,5 +1,6 @@
 //! Hints: `/*+ OPTIONS('key' = 'value') */` behind the name of a table, and `/*+ STATE_TTL('table' = '1 day') */` behind
-//! `SELECT`. To sqlparser they are comments. Hints of Flink on how to run a join are read over.
+//! `SELECT`. To sqlparser they are comments. Hints of Flink on how to run a join are
+//! read over, which is said once.
 
 use sqlparser::tokenizer::Token;
 use tidemill_core::option::parse_duration;
@@ -10,8 +11,22 @@ use super::source::Source;
 use super::statement::Name;
 
 /// Hints of Flink that say how a query is to be run, and that change nothing here.
-const FOR_FLINK: &[&str] =
-    &["BROADCAST", "SHUFFLE_HASH", "SHUFFLE_MERGE", "NEST_LOOP", "LOOKUP", "MULTI_JOIN", "JOIN_REORDER"];
+const FOR_FLINK: &[(&str, &str)] = &[
+    ("BROADCAST", JOINS),
+    ("SHUFFLE_HASH", JOINS),
+    ("SHUFFLE_MERGE", JOINS),
+    ("NEST_LOOP", JOINS),
+    ("MULTI_JOIN", JOINS),
+    ("JOIN_REORDER", JOINS),
+    (
+        "LOOKUP",
+        "rows are looked up in batches, in their order, and what is not found is not looked for again; how often a lookup \
+         that fails is tried says the option 'lookup.max-retries' of its table, which /*+ OPTIONS(..) */ behind the table sets too",
+    ),
+];
+
+/// Why the hints of joins do nothing.
+const JOINS: &str = "there is one way to keep a join up to date";
 
 impl Script<'_> {
     /// The hints of the statement.
@@ -28,8 +43,12 @@ impl Script<'_> {
             let source = Source::new(hint).map_err(|_| refuse())?;
             let mut inner = Script::over(&source, 0..source.tokens.len());
             loop {
-                if FOR_FLINK.iter().any(|name| inner.word(name)) {
+                if let Some((name, why)) = FOR_FLINK.iter().find(|(name, _)| inner.word(name)) {
                     inner.skip_arguments();
+                    let note = format!("the hint {name} has no effect: {why}");
+                    if !self.notes.contains(&note) {
+                        self.notes.push(note);
+                    }
                 } else {
                     let names = [("OPTIONS", "'key' = 'value'"), ("STATE_TTL", "'table' = '1 day'")];
                     let Some((name, form)) = names.into_iter().find(|(name, _)| inner.word(name)) else {

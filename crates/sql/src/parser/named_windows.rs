@@ -3,15 +3,13 @@
 //! DataFusion looks for names in the columns of a result only, not in `QUALIFY`, and drops the name in `OVER (w ROWS ..)`.
 //! A name that is not there is left for it to refuse.
 
-use std::ops::ControlFlow;
+use sqlparser::ast::{Expr, Ident, NamedWindowDefinition, NamedWindowExpr, Select, WindowSpec, WindowType};
 
-use sqlparser::ast::{
-    Expr, Ident, NamedWindowDefinition, NamedWindowExpr, Query, Select, VisitMut, VisitorMut, WindowSpec, WindowType,
-};
+use super::own::each_expression;
 
 /// Writes the windows of `select` out wherever it names them.
 pub(super) fn write_out(select: &mut Select) {
-    let mut named = Named { windows: vec![], depth: 0 };
+    let mut named = Named { windows: vec![] };
     for NamedWindowDefinition(name, window) in &mut select.named_window {
         match window {
             NamedWindowExpr::NamedWindow(other) => {
@@ -25,15 +23,12 @@ pub(super) fn write_out(select: &mut Select) {
             named.windows.push((name.clone(), spec.clone()));
         }
     }
-    // It never breaks.
-    let _ = select.projection.visit(&mut named);
-    let _ = select.qualify.visit(&mut named);
+    each_expression(&mut select.projection, |expr, depth| named.write_out(expr, depth));
+    each_expression(&mut select.qualify, |expr, depth| named.write_out(expr, depth));
 }
 
 struct Named {
     windows: Vec<(Ident, WindowSpec)>,
-    /// How many queries deep: within a query in an expression, names are that query's.
-    depth: usize,
 }
 
 impl Named {
@@ -51,38 +46,24 @@ impl Named {
         }
         spec.window_frame = spec.window_frame.take().or(base.window_frame);
     }
-}
 
-impl VisitorMut for Named {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr
-            && self.depth == 0
-        {
-            match &mut function.over {
-                Some(WindowType::WindowSpec(spec)) => self.complete(spec),
-                Some(over @ WindowType::NamedWindow(_)) => {
-                    if let WindowType::NamedWindow(name) = over
-                        && let Some(spec) = self.of(name)
-                    {
-                        *over = WindowType::WindowSpec(spec);
-                    }
-                }
-                None => {}
-            }
+    /// Within a query in an expression, names are that query's.
+    fn write_out(&self, expr: &mut Expr, depth: usize) {
+        let Expr::Function(function) = expr else { return };
+        if depth > 0 {
+            return;
         }
-        ControlFlow::Continue(())
+        match &mut function.over {
+            Some(WindowType::WindowSpec(spec)) => self.complete(spec),
+            Some(over @ WindowType::NamedWindow(_)) => {
+                if let WindowType::NamedWindow(name) = over
+                    && let Some(spec) = self.of(name)
+                {
+                    *over = WindowType::WindowSpec(spec);
+                }
+            }
+            None => {}
+        }
     }
 }
 

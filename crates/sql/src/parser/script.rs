@@ -5,22 +5,17 @@ use std::ops::Range;
 use sqlparser::ast;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
-use tidemill_core::{Error, Micros, Result, Span};
+use tidemill_core::{Error, Micros, Result};
 
 use super::dialect::Dialect;
 use super::finish::{Hints, finish};
 use super::forms;
 use super::headings::name_columns;
+use super::refused;
 use super::source::Source;
-use super::statement::{
-    CreateTable, CreateView, EmitClause, ExplainKind, Insert, Name, Select, Show, Statement, StatementKind,
-};
+use super::statement::{EmitClause, ExplainKind, Select, Statement, StatementKind};
+use super::using_alias::named_using;
 use crate::as_of::syntax::plain_as_of;
-
-/// The one catalog.
-pub(crate) const CATALOG: &str = "default_catalog";
-/// The one database in it.
-pub(crate) const DATABASE: &str = "default_database";
 
 /// The statements of `text`. Places in them and in errors are places of the whole text.
 pub fn parse(text: &str) -> Result<Vec<Statement>> {
@@ -138,6 +133,8 @@ pub(super) struct Script<'a> {
     pub(super) hints: Hints,
     /// `STATE_TTL('table' = '1 day')`: how long state of a table is kept that nothing touches.
     pub(super) state_ttls: Vec<(String, Micros)>,
+    /// What hints say that has no effect.
+    pub(super) notes: Vec<String>,
 }
 
 impl<'a> Script<'a> {
@@ -152,8 +149,9 @@ impl<'a> Script<'a> {
         let emit = find_emit(source, range.clone());
         let mut tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
         plain_as_of(&mut tokens);
+        named_using(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
-        Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![] }
+        Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![], notes: vec![] }
     }
 
     /// `EXPLAIN [kind] [PLAN FOR]`, if the statement begins with it.
@@ -204,7 +202,6 @@ impl<'a> Script<'a> {
 
     fn statement(&mut self) -> Result<StatementKind> {
         let at = self.here();
-        let unsupported = |what: &str| Err(Error::unsupported(format!("{what} is not supported")).at(at));
         match self.peek_word().unwrap_or_default().as_str() {
             "SELECT" | "WITH" | "VALUES" | "" => self.select().map(|s| StatementKind::Select(Box::new(s))),
             "INSERT" => self.insert().map(|i| StatementKind::Insert(Box::new(i))),
@@ -223,12 +220,19 @@ impl<'a> Script<'a> {
             }
             "USE" => {
                 self.parser.advance_token();
+                if self.peek_words(&["MODULES"]) {
+                    return Err(Error::unsupported("USE MODULES is not supported")
+                        .with_hint("All functions are there: SHOW FUNCTIONS lists them.")
+                        .at(at));
+                }
                 self.word("CATALOG");
                 self.table_name().map(StatementKind::Use)
             }
-            word @ ("ALTER" | "DELETE" | "UPDATE" | "MERGE" | "TRUNCATE" | "CALL" | "LOAD" | "UNLOAD" | "ADD"
-            | "REMOVE" | "ANALYZE" | "COMPILE" | "EXECUTE" | "COPY" | "STOP" | "BEGIN") => unsupported(word),
-            _ => Err(self.expected("a statement, such as SELECT, INSERT INTO or CREATE TABLE")),
+            "ALTER" => self.alter(),
+            word => match refused::statement(word) {
+                Some(error) => Err(error.at(at)),
+                None => Err(self.expected("a statement, such as SELECT, INSERT INTO or CREATE TABLE")),
+            },
         }
     }
 
@@ -236,176 +240,11 @@ impl<'a> Script<'a> {
         let mut query = self.query()?;
         name_columns(&mut query, self.source, self.range.start..self.emit.unwrap_or(self.range.end));
         let state_ttls = std::mem::take(&mut self.state_ttls);
-        Ok(Select { query, emit: self.emit_clause()?, state_ttls })
+        let notes = std::mem::take(&mut self.notes);
+        Ok(Select { query, emit: self.emit_clause()?, state_ttls, notes })
     }
 
-    pub(super) fn insert(&mut self) -> Result<Insert> {
-        let first = self.index();
-        let span = self.here();
-        self.expect_word("INSERT")?;
-        if self.peek_words(&["OVERWRITE"]) {
-            return Err(Error::unsupported("INSERT OVERWRITE is not supported")
-                .with_hint("INSERT INTO adds to what is there.")
-                .at(self.here()));
-        }
-        self.expect_word("INTO")?;
-        self.word("TABLE");
-        let target = self.table_name()?;
-        self.insert_into(target, first, span)
-    }
-
-    /// What follows `CREATE TABLE target .. AS`.
-    pub(super) fn rows_for(&mut self, target: Name, span: Span) -> Result<Insert> {
-        let first = self.index();
-        let end = self.emit.unwrap_or(self.range.end);
-        let mut insert = self.insert_into(target, first, span)?;
-        name_columns(&mut insert.query, self.source, first..end);
-        Ok(insert)
-    }
-
-    /// What follows `INSERT INTO target`.
-    fn insert_into(&mut self, target: Name, first: usize, span: Span) -> Result<Insert> {
-        let behind = self.source.tokens[self.index() - 1].span.start;
-        let options = self.hints.remove(&behind).map(|(options, _)| options).unwrap_or_default();
-        if self.peek_words(&["PARTITION"]) {
-            return Err(Error::unsupported("INSERT INTO .. PARTITION (..) is not supported")
-                .with_hint("Select the partition columns with the others.")
-                .at(self.here()));
-        }
-        let query_in_parens =
-            ["SELECT", "WITH", "VALUES"].iter().any(|w| self.is_word(1, w)) || self.peek_is(1, &Token::LParen);
-        let columns =
-            if self.peek_is(0, &Token::LParen) && !query_in_parens { self.names_in_parens()? } else { vec![] };
-        let query = self.query()?;
-        let emit = self.emit_clause()?;
-        let text = self.source.text_of(first..self.range.end).to_string();
-        let state_ttls = std::mem::take(&mut self.state_ttls);
-        Ok(Insert { target, options, columns, query, emit, state_ttls, text, span })
-    }
-
-    fn create(&mut self) -> Result<StatementKind> {
-        self.expect_word("CREATE")?;
-        let or_replace = self.words(&["OR", "REPLACE"]);
-        let temporary = self.word("TEMPORARY");
-        if temporary {
-            self.word("SYSTEM");
-        }
-        let what = self.here();
-        if self.word("TABLE") {
-            let table = self.create_table()?;
-            return Ok(StatementKind::CreateTable(Box::new(CreateTable { or_replace, ..table })));
-        }
-        if self.word("VIEW") {
-            let if_not_exists = self.words(&["IF", "NOT", "EXISTS"]);
-            let name = self.table_name()?;
-            let columns = if self.peek_is(0, &Token::LParen) { self.names_in_parens()? } else { vec![] };
-            if self.word("COMMENT") {
-                self.string()?;
-            }
-            self.expect_word("AS")?;
-            let query = self.query()?;
-            if let Some(emit) = self.emit {
-                return Err(Error::statement("EMIT belongs to the query that is run, not to a view")
-                    .at(self.source.span_of(emit)));
-            }
-            return Ok(StatementKind::CreateView(Box::new(CreateView {
-                name,
-                columns,
-                query,
-                if_not_exists,
-                or_replace,
-            })));
-        }
-        if self.peek_words(&["DATABASE", "IF", "NOT", "EXISTS"]) {
-            self.words(&["DATABASE", "IF", "NOT", "EXISTS"]);
-            return self.table_name().map(StatementKind::Use);
-        }
-        let word = match self.peek_word() {
-            Some(word) if word == "MATERIALIZED" => {
-                return Err(Error::unsupported("CREATE MATERIALIZED VIEW is not supported yet")
-                    .with_hint("CREATE VIEW names a query; INSERT INTO keeps its result.")
-                    .at(what));
-            }
-            Some(word) => word,
-            None => return Err(self.expected("TABLE or VIEW")),
-        };
-        Err(Error::unsupported(format!("CREATE {word} is not supported")).at(what))
-    }
-
-    fn drop(&mut self) -> Result<StatementKind> {
-        self.expect_word("DROP")?;
-        self.word("TEMPORARY");
-        let at = self.here();
-        let view = match self.peek_word().as_deref() {
-            Some("TABLE") => false,
-            Some("VIEW") => true,
-            Some(word) => return Err(Error::unsupported(format!("DROP {word} is not supported")).at(at)),
-            None => return Err(self.expected("TABLE or VIEW")),
-        };
-        self.parser.advance_token();
-        let if_exists = self.words(&["IF", "EXISTS"]);
-        Ok(StatementKind::Drop { view, name: self.table_name()?, if_exists })
-    }
-
-    fn set(&mut self) -> Result<StatementKind> {
-        self.expect_word("SET")?;
-        if self.at_end() {
-            return Ok(StatementKind::ShowSet);
-        }
-        let key = self.option_key()?;
-        self.expect(&Token::Eq)?;
-        if let Some(value) = self.maybe_string() {
-            return Ok(StatementKind::Set { key, value });
-        }
-        if self.at_end() {
-            return Err(self.expected("a value"));
-        }
-        let value = self.source.text_of(self.index()..self.range.end).to_string();
-        while !self.at_end() {
-            self.parser.advance_token();
-        }
-        Ok(StatementKind::Set { key, value })
-    }
-
-    fn show(&mut self) -> Result<Show> {
-        self.expect_word("SHOW")?;
-        let at = self.here();
-        if self.word("TABLES") {
-            self.like_pattern().map(Show::Tables)
-        } else if self.word("VIEWS") {
-            self.like_pattern().map(Show::Views)
-        } else if self.word("CATALOGS") || self.words(&["CURRENT", "CATALOG"]) {
-            Ok(Show::Catalogs)
-        } else if self.word("DATABASES") || self.words(&["CURRENT", "DATABASE"]) {
-            Ok(Show::Databases)
-        } else if self.words(&["USER", "FUNCTIONS"]) || self.word("FUNCTIONS") {
-            Ok(Show::Functions)
-        } else if self.word("SETTINGS") {
-            Ok(Show::Settings)
-        } else if self.word("COLUMNS") {
-            if !self.word("IN") {
-                self.expect_word("FROM")?;
-            }
-            self.table_name().map(Show::Columns)
-        } else if self.words(&["CREATE", "TABLE"]) || self.words(&["CREATE", "VIEW"]) {
-            self.table_name().map(Show::Create)
-        } else {
-            Err(Error::unsupported("SHOW has TABLES, VIEWS, FUNCTIONS, SETTINGS, COLUMNS FROM and CREATE TABLE").at(at))
-        }
-    }
-
-    /// `[FROM database] [LIKE 'pattern']`.
-    fn like_pattern(&mut self) -> Result<Option<String>> {
-        if self.word("FROM") || self.word("IN") {
-            one_database(&self.table_name()?)?;
-        }
-        match self.word("LIKE") {
-            true => self.string().map(Some),
-            false => Ok(None),
-        }
-    }
-
-    fn query(&mut self) -> Result<ast::Query> {
+    pub(super) fn query(&mut self) -> Result<ast::Query> {
         let mut query = self.parsed(|p| p.parse_query())?;
         if self.at_end() {
             finish(query.as_mut(), &mut self.hints)?;
@@ -422,7 +261,7 @@ impl<'a> Script<'a> {
     }
 
     /// What follows the query.
-    fn emit_clause(&mut self) -> Result<EmitClause> {
+    pub(super) fn emit_clause(&mut self) -> Result<EmitClause> {
         let Some(emit) = self.emit else { return Ok(EmitClause::Default) };
         self.end()?;
         let tokens = self.source.tokens[emit..self.range.end].to_vec();
@@ -446,17 +285,6 @@ impl<'a> Script<'a> {
             )
             .at(at)),
         }
-    }
-}
-
-/// Refuses every catalog and database but those that there are.
-pub(crate) fn one_database(name: &Name) -> Result<()> {
-    match name.value.as_str() {
-        CATALOG | DATABASE => Ok(()),
-        both if both.split_once('.') == Some((CATALOG, DATABASE)) => Ok(()),
-        _ => Err(Error::statement(format!("there is no catalog or database '{name}'"))
-            .with_hint(format!("All tables are in the database {DATABASE} of the catalog {CATALOG}."))
-            .at(name.span)),
     }
 }
 

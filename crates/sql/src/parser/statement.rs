@@ -33,6 +33,8 @@ pub enum StatementKind {
         /// No error if there is none.
         if_exists: bool,
     },
+    /// `ALTER TABLE`, `ALTER VIEW`.
+    Alter(Box<Alter>),
     /// `INSERT INTO`.
     Insert(Box<Insert>),
     /// `EXECUTE STATEMENT SET BEGIN .. END`: inserts that are one dataflow.
@@ -149,15 +151,21 @@ pub struct Select {
     pub emit: EmitClause,
     /// `STATE_TTL` hints: the tables that they name, and for how long state is kept that nothing touches.
     pub state_ttls: Vec<(String, Micros)>,
+    /// What its hints say that has no effect.
+    pub notes: Vec<String>,
 }
 
-/// `INSERT INTO target [(columns)] query`.
+/// `INSERT {INTO | OVERWRITE} target [PARTITION (..)] [(columns)] query`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Insert {
     /// The table to write.
     pub target: Name,
     /// `/*+ OPTIONS(..) */` of the target.
     pub options: Vec<(String, String)>,
+    /// `OVERWRITE`: what is written takes the place of what was there.
+    pub overwrite: bool,
+    /// `PARTITION (..)`: partition columns, with the one value that they have if it is said.
+    pub partition: Vec<(Name, Option<ast::Expr>)>,
     /// The columns named; empty for all.
     pub columns: Vec<Name>,
     /// What is written.
@@ -166,6 +174,8 @@ pub struct Insert {
     pub emit: EmitClause,
     /// `STATE_TTL` hints: the tables that they name, and for how long state is kept that nothing touches.
     pub state_ttls: Vec<(String, Micros)>,
+    /// What its hints say that has no effect.
+    pub notes: Vec<String>,
     /// Its text.
     pub text: String,
     /// Its first word.
@@ -212,6 +222,79 @@ pub struct CreateTable {
     pub or_replace: bool,
     /// `AS SELECT ..`: what the table gets its columns from. The statement after this one writes its rows.
     pub as_select: Option<Box<Insert>>,
+}
+
+impl CreateTable {
+    /// A table of which nothing is said but its name.
+    pub fn empty(name: Name) -> Self {
+        Self {
+            name,
+            if_not_exists: false,
+            columns: None,
+            watermark: None,
+            primary_key: None,
+            partitioned_by: vec![],
+            options: vec![],
+            like: None,
+            comment: None,
+            or_replace: false,
+            as_select: None,
+        }
+    }
+}
+
+/// `ALTER TABLE` or `ALTER VIEW`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alter {
+    /// Of a view.
+    pub view: bool,
+    /// Which one.
+    pub name: Name,
+    /// No error if there is none.
+    pub if_exists: bool,
+    /// What is changed.
+    pub change: Change,
+}
+
+/// What `ALTER` changes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// `RENAME TO name`.
+    Rename(Name),
+    /// `AS query`, of a view; and the query's text.
+    Query(Box<ast::Query>, String),
+    /// `SET ('key' = 'value')`.
+    Set(Vec<(Name, String)>),
+    /// `RESET ('key')`.
+    Reset(Vec<Name>),
+    /// `ADD ..`: columns, a watermark, a key; and where each column goes.
+    Add(Box<CreateTable>, Vec<Position>),
+    /// `MODIFY ..`: the same, in place of what there is.
+    Modify(Box<CreateTable>, Vec<Position>),
+    /// `DROP column`, `DROP (a, b)`.
+    DropColumns(Vec<Name>),
+    /// `DROP PRIMARY KEY`, `DROP CONSTRAINT name`.
+    DropKey,
+    /// `DROP WATERMARK`.
+    DropWatermark,
+    /// `RENAME old TO new`.
+    RenameColumn {
+        /// The column.
+        old: Name,
+        /// Its new name.
+        new: Name,
+    },
+}
+
+/// Where a column goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// Behind all others, or where it was.
+    Unsaid,
+    /// `FIRST`.
+    First,
+    /// `AFTER column`.
+    After(Name),
 }
 
 /// A column of `CREATE TABLE`.

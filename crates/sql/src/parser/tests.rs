@@ -466,23 +466,19 @@ fn wrong() {
     check(
         "CREATE DATABASE d",
         expect![[r#"
-        CREATE DATABASE is not supported
-          --> line 1, column 8
-          |
-        1 | CREATE DATABASE d
-          |        ^^^^^^^^
-    "#]],
+            CREATE DATABASE is not supported
+              --> line 1, column 8
+              |
+            1 | CREATE DATABASE d
+              |        ^^^^^^^^
+            hint: There is one database, default_database.
+        "#]],
     );
     check(
         "INSERT OVERWRITE t SELECT 1",
         expect![[r#"
-        INSERT OVERWRITE is not supported
-          --> line 1, column 8
-          |
-        1 | INSERT OVERWRITE t SELECT 1
-          |        ^^^^^^^^^
-        hint: INSERT INTO adds to what is there.
-    "#]],
+            insert t[][] SELECT 1 [Default]
+        "#]],
     );
     check(
         "SELECT * FROM orders JOIN rates FOR SYSTEM_TIME AS OF orders.ts ON true",
@@ -534,12 +530,13 @@ fn wrong() {
     check(
         "UPDATE t SET a = 1",
         expect![[r#"
-        UPDATE is not supported
-          --> line 1, column 1
-          |
-        1 | UPDATE t SET a = 1
-          | ^^^^^^
-    "#]],
+            UPDATE is not supported
+              --> line 1, column 1
+              |
+            1 | UPDATE t SET a = 1
+              | ^^^^^^
+            hint: Rows are updated by the changes of their source: see 'changelog.mode' and 'changelog.operation-column'.
+        "#]],
     );
     check(
         "SELECT MAP['a']",

@@ -3,8 +3,12 @@
 //! DataFusion names those without a name by their expressions and refuses two of one name; Flink numbers them. The second and later ones
 //! are numbered here.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result as PlanResult, SchemaError};
+use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
 use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, Spanned, Value, VisitMut, VisitorMut};
 
 use super::Node;
@@ -78,6 +82,26 @@ fn own_name(expr: &Expr) -> Option<String> {
         Expr::CompoundIdentifier(parts) => parts.last().map(|p| p.value.clone()),
         _ => None,
     }
+}
+
+/// An error if two expressions of a grouping would have one name: a column and a cast of it, which are told apart as long as
+/// the column's table stands before it, and not by what comes later.
+pub(crate) fn distinct_groups(plan: &LogicalPlan) -> PlanResult<()> {
+    plan.apply_with_subqueries(|node| {
+        let LogicalPlan::Aggregate(aggregate) = node else { return Ok(TreeNodeRecursion::Continue) };
+        let mut names = HashSet::new();
+        for expr in &aggregate.group_expr {
+            let name = expr.schema_name().to_string();
+            if matches!(expr, PlanExpr::Cast(_) | PlanExpr::TryCast(_) | PlanExpr::Column(_))
+                && !names.insert(name.clone())
+            {
+                let error = SchemaError::DuplicateUnqualifiedField { name };
+                return Err(DataFusionError::SchemaError(Box::new(error), Box::new(None)));
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
 }
 
 /// Numbers columns by their last names.

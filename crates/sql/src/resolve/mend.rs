@@ -10,9 +10,9 @@ use super::Node;
 use super::call_names::name_calls;
 use super::duplicates::number_fields;
 use super::named_casts::name_casts;
-use super::using::{mark_stars, name_parts, write_out};
+use super::using::{MergedColumns, mark_stars, name_parts, write_out};
 use crate::catalog::names::{Found, ambiguous, find};
-use crate::error::{WHICH_TABLE, column_span, missing_column};
+use crate::error::{WHICH_TABLE, column_span, error_span, missing_column};
 use crate::parser::source::place;
 
 /// If `error` is a column that was not found and exactly one differs only in case: writes that one. An error if there
@@ -20,8 +20,15 @@ use crate::parser::source::place;
 ///
 /// `opened` are the columns of all tables of the query, for errors that do not say which columns there are: those about
 /// columns of an outer query.
-pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError, opened: &[Column]) -> Result<bool> {
-    if write_out(node, error)? {
+///
+/// `merged` are the columns of joins by name that were written out so far.
+pub(crate) fn mend<N: Node>(
+    node: &mut N,
+    error: &DataFusionError,
+    opened: &[Column],
+    merged: &mut MergedColumns,
+) -> Result<bool> {
+    if write_out(node, error, merged)? {
         return Ok(true);
     }
     let Some((wrong, valid)) = missing_column(error) else {
@@ -29,13 +36,17 @@ pub(crate) fn mend<N: Node>(node: &mut N, error: &DataFusionError, opened: &[Col
     };
     let valid = if valid.is_empty() { opened } else { valid };
     let span = column_span(wrong);
+    if wrong.relation.is_none() && merged.write_within(node, &wrong.name, error_span(error)) {
+        return Ok(true);
+    }
     let Some(renames) = renames(wrong, valid).map_err(|e| match span {
         Some(span) => e.at(span),
         None => e,
     })?
     else {
         let name = wrong.name.clone();
-        return Ok(name_calls(node, &name));
+        // A second column of one name may be meant, which is numbered when it is asked for.
+        return Ok(name_calls(node, &name) || (name.ends_with(|c: char| c.is_ascii_digit()) && number_fields(node)));
     };
     let mut mend = Mend { renames, at: span, wrong, done: false };
     let _ = VisitMut::visit(node, &mut mend);

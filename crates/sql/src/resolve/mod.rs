@@ -1,30 +1,35 @@
 //! Names: what DataFusion's planner asks for, and names that differ from what there is only in case.
 //!
 //! `provider` opens tables and views by name; `hinted` those with options of their own. `ctes`, `mend` and `fields` find
-//! what differs only in case: common table expressions, columns, fields of rows. `duplicates` tells columns of one
-//! name apart, and `named_casts` expressions that differ by a cast. `using` writes joins by the names of columns out. `locate` finds the place of an error.
+//! what differs only in case: common table expressions, columns, fields of rows. `shadowed` tells common table
+//! expressions of one name apart, `duplicates` columns of one name, and `named_casts` expressions that differ by a cast. `using` writes joins by the names of columns out. `lateral_names` keeps the names
+//! of columns from outside. `locate` finds the place of an error.
 
 mod call_names;
 mod ctes;
 mod duplicates;
 mod fields;
 mod hinted;
+mod lateral_names;
 mod locate;
 mod mend;
 mod named_casts;
 mod provider;
+mod shadowed;
 mod using;
 
 use sqlparser::ast::{Visit, VisitMut};
 
 pub(crate) use ctes::settle_ctes;
-pub(crate) use duplicates::name_duplicates;
+pub(crate) use duplicates::{distinct_groups, name_duplicates};
 pub(crate) use fields::FieldNames;
+pub(crate) use lateral_names::name_lateral;
 pub(crate) use locate::locate;
 pub(crate) use mend::{is_duplicate, mend};
 pub(crate) use named_casts::without as without_named_casts;
 pub(crate) use provider::Provider;
-pub(crate) use using::{UsingPlanner, mark as mark_using};
+pub(crate) use shadowed::rename_shadowing;
+pub(crate) use using::{MergedColumns, UsingPlanner, mark as mark_using};
 
 /// A query or an expression.
 pub(crate) trait Node: Visit + VisitMut {}

@@ -1,5 +1,6 @@
 //! From text to optimised plans, as pictures; over a connector of the tests' own.
 
+mod altered;
 mod errors;
 mod fixture;
 mod flink;

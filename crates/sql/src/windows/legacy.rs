@@ -15,6 +15,7 @@ use tidemill_core::{Error, Result};
 
 use crate::parser::finish::select_all;
 use crate::parser::forms::{TABLE_ARGUMENT, call};
+use crate::parser::rows::sets_of_rows;
 use crate::parser::source::place;
 
 /// Rewrites every query of `query` that groups by a window function.
@@ -74,7 +75,7 @@ fn flow(result: Result<()>) -> ControlFlow<Error> {
 
 fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result<()> {
     let GroupByExpr::Expressions(groups, _) = &select.group_by else { return Ok(()) };
-    let mut windows = groups.iter().filter(|g| group_window(g).is_some());
+    let mut windows = groups.iter().flat_map(group_parts).filter(|g| group_window(g).is_some());
     let Some(window) = windows.next().cloned() else { return Ok(()) };
     if let Some(second) = windows.find(|w| **w != window) {
         return Err(Error::unsupported("GROUP BY two window functions is not supported").at(place(second.span())));
@@ -108,6 +109,11 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
     let mut keys: Vec<(Expr, Expr)> = vec![];
     if *function == "SESSION" {
         // The keys beside it are the session's partition.
+        if groups.iter().any(|g| matches!(g, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_))) {
+            return Err(Error::unsupported("SESSION(..) beside ROLLUP, CUBE or GROUPING SETS is not supported")
+                .with_hint("Write FROM TABLE(SESSION(TABLE t PARTITION BY k, DESCRIPTOR(ts), gap)), and group by its window_start and window_end.")
+                .at(place(span)));
+        }
         for (i, group) in groups.iter().filter(|g| **g != window).enumerate() {
             let key = by_number(group, &select.projection);
             keys.push((key.clone(), as_column(&key, &format!("group_key_{i}"))));
@@ -146,6 +152,15 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
         if window_time {
             bounds.push(bound("window_time", span));
         }
+        for group in groups.iter_mut() {
+            if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = group {
+                for set in sets {
+                    let each = |part: Expr| if part == window { bounds.clone() } else { vec![part] };
+                    *set = std::mem::take(set).into_iter().flat_map(each).collect();
+                }
+                sets_of_rows(group);
+            }
+        }
         *groups = groups
             .drain(..)
             .flat_map(|group| match keys.iter().find(|(key, _)| *key == group) {
@@ -156,6 +171,14 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
             .collect();
     }
     Ok(())
+}
+
+/// What a group is made of: itself, or all that stands in its sets.
+fn group_parts(group: &Expr) -> Vec<&Expr> {
+    match group {
+        Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => sets.iter().flatten().collect(),
+        other => vec![other],
+    }
 }
 
 fn bound(name: &str, span: sqlparser::tokenizer::Span) -> Expr {

@@ -31,7 +31,13 @@ fn directory(files: &[(&str, &[u8])]) -> TempDir {
 fn put(dir: &Path, name: &str, bytes: &[u8]) {
     let file = dir.join(name);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    std::fs::write(file, bytes).unwrap();
+    if file.exists() {
+        return std::fs::write(file, bytes).unwrap();
+    }
+    // A new file is there whole: who follows the directory would else read it before it is written.
+    let hidden = file.with_file_name(format!(".{}.new", file.file_name().unwrap().to_str().unwrap()));
+    std::fs::write(&hidden, bytes).unwrap();
+    std::fs::rename(hidden, file).unwrap();
 }
 
 /// A table of the files at `path`, with these columns and options.

@@ -154,3 +154,44 @@ async fn what_a_sink_refuses() {
     let e = writer.write(&retraction).await.unwrap_err();
     assert_eq!(e.kind(), tidemill_core::ErrorKind::Internal);
 }
+
+#[tokio::test]
+async fn what_overwrites_takes_the_place_of_what_was_there_when_it_has_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = table(dir.path(), vec![int("n"), text("text")], &[("format", "json")]);
+    let mut writer = open(&table).await;
+    writer.write(&rows(&[1, 2])).await.unwrap();
+    writer.close().await.unwrap();
+    let sink = Filesystem.sink(&table).unwrap();
+    assert!(!sink.needs_an_end());
+    let over = sink.overwriting().expect("files are overwritten");
+    assert!(over.needs_an_end());
+    let mut writer = over.open().await.unwrap();
+    writer.write(&rows(&[3])).await.unwrap();
+    writer.publish().await.unwrap();
+    assert_eq!(numbers(&read(&table, Read::default()).await.unwrap()), [1, 2], "not before the end");
+    writer.close().await.unwrap();
+    assert_eq!(numbers(&read(&table, Read::default()).await.unwrap()), [3]);
+    // One that fails leaves everything as it was.
+    let mut writer = over.open().await.unwrap();
+    writer.write(&rows(&[4])).await.unwrap();
+    drop(writer);
+    assert_eq!(numbers(&read(&table, Read::default()).await.unwrap()), [3]);
+    assert_eq!(names(dir.path()).len(), 1);
+}
+
+#[tokio::test]
+async fn of_partitions_those_are_overwritten_that_rows_go_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut table = table(dir.path(), vec![int("n"), text("text")], &[("format", "json")]);
+    table.partition_by = vec!["text".into()];
+    let mut writer = open(&table).await;
+    writer.write(&rows(&[1, 2, 4])).await.unwrap();
+    writer.close().await.unwrap();
+    let mut writer = Filesystem.sink(&table).unwrap().overwriting().expect("files").open().await.unwrap();
+    writer.write(&rows(&[6])).await.unwrap();
+    writer.close().await.unwrap();
+    let mut all = numbers(&read(&table, Read::default()).await.unwrap());
+    all.sort_unstable();
+    assert_eq!(all, [1, 6]);
+}

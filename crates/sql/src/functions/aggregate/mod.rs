@@ -1,12 +1,15 @@
 //! Aggregates that DataFusion lacks, or has in another way. [`ALL`] lists them.
 
 mod arg_extreme;
+mod mode;
+mod ordered_values;
 mod percentile_cont;
 mod percentile_disc;
 
 use datafusion::logical_expr::AggregateUDF;
 
 use self::arg_extreme::ArgExtreme;
+use self::mode::Mode;
 use self::percentile_cont::percentile_cont;
 use self::percentile_disc::PercentileDisc;
 
@@ -30,6 +33,11 @@ pub static ALL: &[Aggregate] = &[
         usage: "ARG_MIN(x, y) or MIN_BY(x, y)",
         about: "The x of the row with the least y. Rows where either is NULL do not count; of several such rows it is the least x.",
         make: || AggregateUDF::new_from_impl(ArgExtreme::new(false)),
+    },
+    Aggregate {
+        usage: "MODE(x) or MODE() WITHIN GROUP (ORDER BY x)",
+        about: "The x that is there most often; of several such it is the first in that order, the least. NULL does not count.",
+        make: || AggregateUDF::new_from_impl(Mode::new()),
     },
     Aggregate {
         usage: "PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x)",

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::make_comparator;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::{SortOptions, concat, filter, is_not_null, sort_to_indices, take};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, make_comparator};
+use datafusion::arrow::compute::SortOptions;
+use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, ColumnarValue, Signature, Volatility};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
+
+use super::ordered_values::{OrderedValues, state_fields};
 
 /// The function.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -43,23 +43,22 @@ impl AggregateUDFImpl for PercentileDisc {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let list = DataType::List(item(args.input_fields[0].data_type()));
-        Ok(vec![Arc::new(Field::new(format!("{}[values]", args.name), list, true))])
+        Ok(state_fields(&args))
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Values {
-            share: share(&args.exprs[1])?,
-            descending: args.order_bys.first().is_some_and(|o| o.options.descending),
-            distinct: args.is_distinct,
-            of: args.expr_fields[0].data_type().clone(),
-            parts: vec![],
-        }))
+        let (share, distinct) = (share(&args.exprs[1])?, args.is_distinct);
+        let pick = move |sorted: &ArrayRef| {
+            let mut places: Vec<usize> = (0..sorted.len()).collect();
+            if distinct {
+                let compare = make_comparator(sorted, sorted, SortOptions::default())?;
+                places.dedup_by(|a, b| compare(*a, *b).is_eq());
+            }
+            let at = (share * places.len() as f64).ceil() as usize;
+            Ok(places[at.saturating_sub(1).min(places.len() - 1)])
+        };
+        Ok(Box::new(OrderedValues::of_call(&args, Box::new(pick))))
     }
-}
-
-fn item(of: &DataType) -> FieldRef {
-    Arc::new(Field::new_list_field(of.clone(), true))
 }
 
 /// The share, which is the same in each row.
@@ -73,65 +72,5 @@ fn share(expr: &Arc<dyn PhysicalExpr>) -> Result<f64> {
     match value {
         Some(ScalarValue::Float64(Some(share))) if (0.0..=1.0).contains(&share) => Ok(share),
         _ => plan_err!("PERCENTILE_DISC needs a constant from 0 to 1"),
-    }
-}
-
-/// All values that are not NULL.
-#[derive(Debug)]
-struct Values {
-    share: f64,
-    descending: bool,
-    distinct: bool,
-    of: DataType,
-    parts: Vec<ArrayRef>,
-}
-
-impl Values {
-    fn all(&mut self) -> Result<Option<ArrayRef>> {
-        if self.parts.len() > 1 {
-            let parts: Vec<&dyn Array> = self.parts.iter().map(|p| p.as_ref()).collect();
-            self.parts = vec![concat(&parts)?];
-        }
-        Ok(self.parts.first().cloned())
-    }
-}
-
-impl Accumulator for Values {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let values = filter(&values[0], &is_not_null(&values[0])?)?;
-        if !values.is_empty() {
-            self.parts.push(values);
-        }
-        Ok(())
-    }
-
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let lists = states[0].as_list::<i32>();
-        (0..lists.len()).filter(|row| lists.is_valid(*row)).try_for_each(|row| self.update_batch(&[lists.value(row)]))
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let Some(values) = self.all()? else { return ScalarValue::try_new_null(&self.of) };
-        let options = SortOptions { descending: self.descending, nulls_first: false };
-        let sorted = take(&values, &sort_to_indices(&values, Some(options), None)?, None)?;
-        let mut places: Vec<usize> = (0..sorted.len()).collect();
-        if self.distinct {
-            let compare = make_comparator(&sorted, &sorted, SortOptions::default())?;
-            places.dedup_by(|a, b| compare(*a, *b).is_eq());
-        }
-        let at = (self.share * places.len() as f64).ceil() as usize;
-        ScalarValue::try_from_array(&sorted, places[at.saturating_sub(1).min(places.len() - 1)])
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let Some(values) = self.all()? else {
-            return Ok(vec![ScalarValue::try_new_null(&DataType::List(item(&self.of)))?]);
-        };
-        let offsets = OffsetBuffer::from_lengths([values.len()]);
-        Ok(vec![ScalarValue::List(Arc::new(ListArray::try_new(item(&self.of), offsets, values, None)?))])
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.parts.iter().map(|p| p.get_array_memory_size()).sum::<usize>()
     }
 }

@@ -8,11 +8,13 @@
 //! `SELECT *, a` takes the same way, where it gives two columns of one name.
 
 mod mark;
+mod merged;
 mod planner;
 mod rewrite;
 mod scope;
 
 pub(crate) use mark::mark;
 pub(super) use mark::{mark_stars, name_parts};
+pub(crate) use merged::MergedColumns;
 pub(crate) use planner::UsingPlanner;
 pub(super) use rewrite::write_out;

@@ -10,15 +10,22 @@ use sqlparser::ast::{
 use tidemill_core::{Error, Result};
 
 use super::mark::{is_of_stars, number};
+use super::merged::MergedColumns;
 use super::planner::{Columns, columns_of};
-use super::scope::{Visible, merged, resolve, visible};
+use super::scope::{Visible, all_of_table, merged, of_table, resolve, visible};
+use crate::parser::own::each_expression;
 use crate::resolve::Node;
 use crate::resolve::duplicates::{by_last_name, name_of as name_of_expr, of_select};
 
-/// If `error` brings the columns of a marked `FROM`: writes its query out. Whether it was so.
-pub(in crate::resolve) fn write_out<N: Node>(node: &mut N, error: &DataFusionError) -> Result<bool> {
+/// If `error` brings the columns of a marked `FROM`: writes its query out. Whether it was so. What its merged columns stand
+/// for is remembered in `merged`.
+pub(in crate::resolve) fn write_out<N: Node>(
+    node: &mut N,
+    error: &DataFusionError,
+    merged: &mut MergedColumns,
+) -> Result<bool> {
     let Some(columns) = columns_of(error) else { return Ok(false) };
-    let mut write = WriteOut { columns, done: false };
+    let mut write = WriteOut { columns, merged, done: false };
     match VisitMut::visit(node, &mut write) {
         ControlFlow::Break(e) => Err(e),
         ControlFlow::Continue(()) => Ok(write.done),
@@ -27,6 +34,7 @@ pub(in crate::resolve) fn write_out<N: Node>(node: &mut N, error: &DataFusionErr
 
 struct WriteOut<'a> {
     columns: &'a Columns,
+    merged: &'a mut MergedColumns,
     done: bool,
 }
 
@@ -59,6 +67,7 @@ impl WriteOut<'_> {
                 *from = joined;
                 let stars = is_of_stars(self.columns.number);
                 in_select(select, order_by, &seen, &self.columns.parts.concat(), stars);
+                self.merged.add(select, seen);
                 self.done = true;
                 ControlFlow::Continue(())
             }
@@ -81,11 +90,12 @@ fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visibl
             {
                 let left_out = left_out(&options);
                 let table_name = table.0.last().and_then(|p| p.as_ident()).map_or("", |i| i.value.as_str());
-                let of_table = |c: &&Column| {
+                let of_this = |c: &&Column| {
                     c.relation.as_ref().is_some_and(|r| r.table().eq_ignore_ascii_case(table_name))
                         && !left_out.iter().any(|o| o.eq_ignore_ascii_case(&c.name))
                 };
-                let shown: Vec<_> = all.iter().filter(of_table).cloned().map(visible).collect();
+                let named = all_of_table(table_name, seen).map(|(v, expr)| Visible { expr: expr.clone(), ..v.clone() });
+                let shown: Vec<_> = all.iter().filter(of_this).cloned().map(visible).chain(named).collect();
                 match shown.is_empty() {
                     true => projection.push(SelectItem::QualifiedWildcard(
                         SelectItemQualifiedWildcardKind::ObjectName(table),
@@ -94,10 +104,20 @@ fn in_select(select: &mut Select, order_by: Option<&mut OrderBy>, seen: &[Visibl
                     false => projection.extend(shown.iter().map(item_of)),
                 }
             }
-            SelectItem::UnnamedExpr(Expr::Identifier(name)) => match merged(&name.value, seen) {
-                Some(column) => projection.push(SelectItem::ExprWithAlias { expr: column.expr.clone(), alias: name }),
-                None => projection.push(SelectItem::UnnamedExpr(Expr::Identifier(name))),
-            },
+            SelectItem::UnnamedExpr(expr @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))) => {
+                let (column, last) = match &expr {
+                    Expr::Identifier(name) => (merged(&name.value, seen).map(|v| &v.expr), Some(name.clone())),
+                    Expr::CompoundIdentifier(path) => match path.as_slice() {
+                        [table, name] => (of_table(&table.value, &name.value, seen), Some(name.clone())),
+                        _ => (None, None),
+                    },
+                    _ => (None, None),
+                };
+                projection.push(match column.zip(last) {
+                    Some((column, alias)) => SelectItem::ExprWithAlias { expr: column.clone(), alias },
+                    None => SelectItem::UnnamedExpr(expr),
+                });
+            }
             mut other => {
                 with_merged(&mut other, seen);
                 projection.push(other);
@@ -172,31 +192,20 @@ fn left_out(options: &WildcardAdditionalOptions) -> Vec<String> {
     except.map(|i| i.value.clone()).chain(exclude.iter().map(last)).collect()
 }
 
-/// Writes the columns that tables have in common as what they stand for. Subqueries have names of their own.
+/// Writes the columns that tables have in common as what they stand for. Queries within have names of their own, but for
+/// those of `USING (..) AS name`.
 pub(super) fn with_merged(node: &mut impl VisitMut, seen: &[Visible]) {
-    struct Merge<'a> {
-        seen: &'a [Visible],
-        depth: usize,
-    }
-    impl VisitorMut for Merge<'_> {
-        type Break = ();
-        fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-            self.depth += 1;
-            ControlFlow::Continue(())
+    each_expression(node, |expr, depth| {
+        let column = match &*expr {
+            Expr::Identifier(name) if depth == 0 => merged(&name.value, seen).map(|v| &v.expr),
+            Expr::CompoundIdentifier(path) => match path.as_slice() {
+                [table, name] => of_table(&table.value, &name.value, seen),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(column) = column {
+            *expr = column.clone();
         }
-        fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-            self.depth -= 1;
-            ControlFlow::Continue(())
-        }
-        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-            if self.depth == 0
-                && let Expr::Identifier(name) = expr
-                && let Some(column) = merged(&name.value, self.seen)
-            {
-                *expr = column.expr.clone();
-            }
-            ControlFlow::Continue(())
-        }
-    }
-    let _ = VisitMut::visit(node, &mut Merge { seen, depth: 0 });
+    });
 }

@@ -13,6 +13,7 @@ use super::rewrite::with_merged;
 use crate::catalog::names::{Found, find, find_one};
 use crate::parser::forms::call;
 use crate::parser::source::place;
+use crate::parser::using_alias;
 
 /// A column in sight.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub(super) struct Visible {
     pub(super) expr: Expr,
     /// Whether it is one column of several tables.
     pub(super) merged: bool,
+    /// The names that `USING (..) AS name` gives to such columns, and what it stands for behind each of these joins.
+    pub(super) tables: Vec<(Ident, Expr)>,
 }
 
 /// Writes the joins of `joined` with `ON`, and tells the columns that are in sight then. `parts` are those of each part.
@@ -32,9 +35,12 @@ pub(super) fn resolve(
     let mut left = of_part(&mut joined.relation, parts)?;
     for join in &mut joined.joins {
         let right = of_part(&mut join.relation, parts)?;
+        let mut table = None;
         let keys = match constraint(&join.join_operator) {
             Some(JoinConstraint::Using(names)) => {
-                let keys = names.iter().map(|name| key(name, &left, &right));
+                table = names.iter().find_map(using_alias::name_of).cloned();
+                let names = names.iter().filter(|name| using_alias::name_of(name).is_none());
+                let keys = names.map(|name| key(name, &left, &right));
                 keys.collect::<Result<Vec<_>>>()?
             }
             Some(JoinConstraint::Natural) => {
@@ -48,7 +54,7 @@ pub(super) fn resolve(
                     let seen: Vec<_> = left.iter().chain(&right).cloned().collect();
                     with_merged(on, &seen);
                 }
-                left = in_sight(&join.join_operator, left, right, vec![]);
+                left = in_sight(&join.join_operator, left, right, vec![], None);
                 continue;
             }
         };
@@ -63,7 +69,7 @@ pub(super) fn resolve(
         if let Some(constraint) = constraint_mut(&mut join.join_operator) {
             *constraint = JoinConstraint::On(on);
         }
-        left = in_sight(&join.join_operator, left, right, keys);
+        left = in_sight(&join.join_operator, left, right, keys, table);
     }
     Ok(left)
 }
@@ -96,7 +102,7 @@ pub(super) fn visible(column: Column) -> Visible {
             Expr::CompoundIdentifier(path)
         }
     };
-    Visible { name: column.name, expr, merged: false }
+    Visible { name: column.name, expr, merged: false, tables: vec![] }
 }
 
 /// What is in sight behind a join: first the columns that both sides have in common.
@@ -105,6 +111,7 @@ fn in_sight(
     left: Vec<Visible>,
     right: Vec<Visible>,
     keys: Vec<(Visible, Visible)>,
+    table: Option<Ident>,
 ) -> Vec<Visible> {
     use JoinOperator::*;
     match operator {
@@ -123,7 +130,9 @@ fn in_sight(
             FullOuter(_) => call("coalesce", Span::empty(), [l.expr, r.expr]),
             _ => l.expr,
         };
-        Visible { name: l.name, expr, merged: true }
+        let named = table.iter().map(|table| (table.clone(), expr.clone()));
+        let tables = l.tables.into_iter().chain(r.tables).chain(named).collect();
+        Visible { name: l.name, expr, merged: true, tables }
     });
     common.chain(left).chain(right).collect()
 }
@@ -149,6 +158,27 @@ fn one(name: &str, side: &[Visible]) -> Result<Visible> {
         _ => Err(Error::statement(format!("column '{name}' is ambiguous: more than one input has it"))
             .with_hint("Write ON, and say which.")),
     }
+}
+
+/// What `name` stands for among the columns that `USING (..) AS table` has.
+pub(super) fn of_table<'a>(table: &str, name: &str, seen: &'a [Visible]) -> Option<&'a Expr> {
+    let columns = || all_of_table(table, seen);
+    let Found::One(found) = find(name, columns().map(|(v, _)| v.name.as_str())) else { return None };
+    columns().find(|(v, _)| v.name == found).map(|(_, expr)| expr)
+}
+
+/// The columns that `USING (..) AS table` has, and what each stands for there.
+pub(super) fn all_of_table<'a>(table: &str, seen: &'a [Visible]) -> impl Iterator<Item = (&'a Visible, &'a Expr)> {
+    let names = seen.iter().flat_map(|v| v.tables.iter().map(|(t, _)| t.value.as_str()));
+    let called = match find(table, names) {
+        Found::One(found) => Some(found),
+        _ => None,
+    };
+    let of = move |v: &'a Visible| {
+        let (_, expr) = v.tables.iter().find(|(t, _)| Some(t.value.as_str()) == called)?;
+        Some((v, expr))
+    };
+    seen.iter().filter_map(of)
 }
 
 /// The column of several tables that a name means, if it does and no other column is called so.

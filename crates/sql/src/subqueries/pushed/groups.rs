@@ -1,0 +1,52 @@
+//! Groupings: by the outer values too.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Column, JoinType, Result as PlanResult, ScalarValue};
+use datafusion::logical_expr::builder::LogicalPlanBuilder;
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, when};
+
+use super::{Keyed, Push, columns_of, refused, same};
+
+impl Push<'_, '_> {
+    pub(super) fn groups(&mut self, aggregate: &Aggregate) -> PlanResult<Keyed> {
+        if aggregate.group_expr.iter().any(|e| matches!(e, Expr::GroupingSet(_))) {
+            return Err(refused(&LogicalPlan::Aggregate(aggregate.clone())));
+        }
+        let Keyed { plan, keys, nulls } = self.down(&aggregate.input)?;
+        let mut groups = self.own_all(&aggregate.group_expr, &keys)?;
+        groups.extend(columns_of(&keys));
+        let aggregates = self.own_all(&aggregate.aggr_expr, &keys)?;
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(plan.into(), groups, aggregates)?);
+        Ok(Keyed { plan, keys, nulls })
+    }
+
+    /// An aggregate over all rows: one row for each of the outer values, also for those that have no rows.
+    pub(super) fn one_row(&mut self, aggregate: &Aggregate) -> PlanResult<Keyed> {
+        let below = self.groups(aggregate)?;
+        let Keyed { plan: values, keys, nulls } = self.values()?;
+        let pairs = keys.iter().zip(&below.keys);
+        let equal = pairs.map(|(a, b)| same(Expr::Column(a.clone()), Expr::Column(b.clone()), nulls && below.nulls));
+        let joined = LogicalPlanBuilder::from(values).join_on(below.plan, JoinType::Left, equal)?.build()?;
+        let mut exprs = vec![];
+        for (expr, (qualifier, field)) in aggregate.aggr_expr.iter().zip(aggregate.schema.iter()) {
+            let value = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+            exprs.push(match over_nothing(expr, field.data_type())? {
+                default if default.is_null() => value,
+                default => when(value.clone().is_null(), Expr::Literal(default, None))
+                    .otherwise(value)?
+                    .alias_qualified(qualifier.cloned(), field.name()),
+            });
+        }
+        exprs.extend(columns_of(&keys));
+        Ok(Keyed { plan: LogicalPlanBuilder::from(joined).project(exprs)?.build()?, keys, nulls })
+    }
+}
+
+/// What an aggregate says of no rows.
+fn over_nothing(expr: &Expr, data_type: &DataType) -> PlanResult<ScalarValue> {
+    match expr {
+        Expr::Alias(alias) => over_nothing(&alias.expr, data_type),
+        Expr::AggregateFunction(function) => function.func.default_value(data_type),
+        _ => ScalarValue::try_from(data_type),
+    }
+}
