@@ -94,6 +94,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
             true => "by all columns".into(),
             false => format!("by {}", names(&node.edge.schema, &op.key)),
         },
+        StreamOp::History(op) => crate::history::detail(node, op),
         StreamOp::Compact(op) => {
             let key =
                 if op.key.is_empty() { String::new() } else { format!(" by {}", names(&node.edge.schema, &op.key)) };

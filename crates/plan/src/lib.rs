@@ -5,7 +5,7 @@
 //! and [`explain`] prints it.
 //!
 //! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
-//! windows), [`over`] (functions with `OVER`), [`retraction`] (which aggregates follow a retraction by themselves), [`share`] (when one node does for two),
+//! windows), [`over`] (functions with `OVER`), [`as_of`], [`history`] and [`lookup`] (joins by time), [`retraction`] (which aggregates follow a retraction by themselves), [`share`] (when one node does for two),
 //! [`state`] (what bounds the state of each operator), [`unique`] (what tells rows apart), [`explain`] (the text of `EXPLAIN`).
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
@@ -13,6 +13,7 @@
 pub mod as_of;
 pub mod explain;
 pub mod graph;
+pub mod history;
 pub mod lookup;
 pub mod op;
 pub mod over;

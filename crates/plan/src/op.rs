@@ -14,6 +14,7 @@ use tidemill_core::{ChangeMode, Micros};
 
 pub use crate::as_of::{AsOfForm, AsOfJoinOp, AsOfMatch};
 use crate::graph::NodeId;
+use crate::history::HistoryOp;
 use crate::lookup::LookupJoinOp;
 pub use crate::over::{OverForm, OverFunction, OverOp};
 use crate::retraction::{Keeps, Retraction};
@@ -29,6 +30,8 @@ pub enum StreamOp {
     Source(SourceOp),
     /// The changes of a table that is a log of changes, made exact: see [`NormalizeOp`].
     Normalize(NormalizeOp),
+    /// The versions that the rows of such a table had, as rows that stay: see [`HistoryOp`].
+    History(HistoryOp),
     /// Rows that are known already: `VALUES`. Put out once, in the first epoch; then the edge ends.
     Values(Vec<RecordBatch>),
     /// The rows for which the expression is true.
@@ -552,6 +555,7 @@ impl StreamOp {
             Self::Source(op) if matches!(op.input, SourceInput::Lookup(_)) => "LookupJoin",
             Self::Source(_) => "Source",
             Self::Normalize(_) => "Normalize",
+            Self::History(_) => "History",
             Self::Values(_) => "Values",
             Self::Filter(_) => "Filter",
             Self::Project(_) => "Project",

@@ -5,6 +5,7 @@ pub mod changing_sessions;
 pub mod compact;
 pub mod deduplicate;
 pub mod filter;
+pub mod history;
 pub mod hold_back;
 pub mod join;
 pub mod keyed_states;
@@ -59,6 +60,10 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
         StreamOp::Normalize(op) => {
             let (input, _) = one()?;
             normalize::build(op, node, input, graph)
+        }
+        StreamOp::History(op) => {
+            let (input, _) = one()?;
+            history::build(op, node, input, graph)
         }
         StreamOp::Compact(op) => {
             let (input, _) = one()?;

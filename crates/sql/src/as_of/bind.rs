@@ -7,7 +7,7 @@ use datafusion::common::{Column, DFSchema, JoinType, Result, ScalarValue, TableR
 use datafusion::logical_expr::logical_plan::{Join, Projection};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Extension, LogicalPlan, Operator, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Extension, LogicalPlan, Operator, cast, not};
 use sqlparser::ast::{self, Spanned};
 use tidemill_core::Error;
 use tidemill_plan::op::AsOfMatch;
@@ -57,7 +57,7 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
     let left = join.left.as_ref().clone();
     let (mut keys, rest) = condition(join, left.schema(), right.schema());
     let residual = conjunction(rest);
-    let (times, matching, right, temporal) = match ask {
+    let (times, residual, versions) = match ask {
         Ask::Match(expr) => {
             if let Some(rest) = residual {
                 let message = format!("ON of an ASOF JOIN takes equalities of both sides, and '{rest}' is none");
@@ -68,7 +68,7 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
                 let message = "MATCH_CONDITION compares a time of the left side with one of the right";
                 wrong(message, "Write MATCH_CONDITION (l.ts >= r.ts), with >=, >, <= or <.", ask)
             })?;
-            return finish(left, right, keys, (l, r), None, matching, outer, false, ask);
+            return finish(left, right, 0, keys, (l, r), None, matching, outer, false, ask);
         }
         Ask::SystemTime(expr) => {
             let at = resolve(expr.clone(), left.schema())?;
@@ -87,7 +87,8 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
                 let name = right.schema().iter().next().and_then(|(q, _)| q).map_or("", |q| q.table());
                 wrong(format!("'{name}' has no versions to join FOR SYSTEM_TIME AS OF: {why}"), hint, ask)
             })?;
-            let column = |i: usize| Column::from(versions.plan.schema().qualified_field(i));
+            let hidden = &versions.hidden;
+            let column = |i: usize| Column::from(versions.plan.schema().qualified_field(hidden.len() + i));
             for key in &versions.key {
                 let key = column(*key);
                 let joined = |(_, r): &(Expr, Expr)| matches!(r, Expr::Column(c) if *c == key);
@@ -100,18 +101,24 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
                 }
             }
             let time = Expr::Column(column(versions.time));
-            ((at, time), AsOfMatch::AtOrBefore, versions.plan, true)
+            // The partner of a time after a deletion is what was deleted, and no partner.
+            let there = hidden.last().map(|gone| not(Expr::Column(gone.clone())));
+            keys.dedup();
+            let residual = conjunction(there.into_iter().chain(residual));
+            ((at, time), residual, versions)
         }
     };
-    keys.dedup();
-    finish(left, right, keys, times, residual, matching, outer, temporal, ask)
+    let (right, hidden) = (versions.plan, versions.hidden.len());
+    finish(left, right, hidden, keys, times, residual, AsOfMatch::AtOrBefore, outer, true, ask)
 }
 
-/// The join over columns: what is compared and is none becomes one below, and goes again above.
+/// The join over columns: what is compared and is none becomes one below, and goes again above. So do the first columns
+/// of the right side, as many as are `hidden`.
 #[allow(clippy::too_many_arguments, reason = "they are the parts of one join, put together here alone")]
 fn finish(
     left: LogicalPlan,
     right: LogicalPlan,
+    hidden: usize,
     keys: Vec<(Expr, Expr)>,
     times: (Expr, Expr),
     residual: Option<Expr>,
@@ -120,13 +127,13 @@ fn finish(
     temporal: bool,
     ask: &Ask,
 ) -> Result<LogicalPlan> {
-    let wanted: Vec<Expr> =
-        left.schema().columns().into_iter().chain(right.schema().columns()).map(Expr::Column).collect();
+    let rights = right.schema().columns().into_iter().skip(hidden);
+    let wanted: Vec<Expr> = left.schema().columns().into_iter().chain(rights).map(Expr::Column).collect();
     let (mut left, mut right) = (Side::new(left, "left"), Side::new(right, "right"));
     let keys = comparable(&mut left, &mut right, keys, ask)?;
     let mut times = comparable(&mut left, &mut right, vec![times], ask)?;
     let Some(times) = times.pop() else { return Err(wrong("a join by time without a time", "", ask)) };
-    let computed = !left.computed.is_empty() || !right.computed.is_empty();
+    let computed = hidden > 0 || !left.computed.is_empty() || !right.computed.is_empty();
     let terms = Terms { keys, times, matching, outer, residual, temporal };
     let node = AsOfNode::try_new(left.build()?, right.build()?, terms)?;
     let join = LogicalPlan::Extension(Extension { node: Arc::new(node) });
