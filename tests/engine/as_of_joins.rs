@@ -121,13 +121,21 @@ fn query(random: &mut Random, tables: Tables) -> String {
     let on = ["ON l.k = r.k", "ON r.k = l.k AND l.v = r.v", "USING (k)", ""][random.below(4) as usize];
     let filter = ["", "WHERE l.v > 1", "WHERE r.v IS NOT NULL", "WHERE l.k = 2 AND (l.v = 1 OR r.v = 1)"]
         [random.below(4) as usize];
-    let (kind, extra) =
-        (["JOIN", "LEFT JOIN"][random.below(2) as usize], ["", "AND l.v <> r.v"][random.below(2) as usize]);
+    let (kind, extra) = (
+        ["JOIN", "LEFT JOIN"][random.below(2) as usize],
+        ["", "AND l.v <> r.v", "AND l.v = r.v"][random.below(3) as usize],
+    );
     // Of a table with a key the rows themselves have versions.
     let versions = if tables == Tables::Upsert && random.below(2) == 0 { "r" } else { "versions" };
     // A table that takes rows back and has no key has no versions.
     match random.below(if tables == Tables::Change { 2 } else { 4 }) {
         0 | 1 => format!("SELECT {select} FROM l ASOF JOIN r MATCH_CONDITION (l.ts {op} r.ts) {on} {filter}"),
+        2 if kind == "JOIN" && random.below(2) == 0 => {
+            let filter = filter.replace("WHERE", "AND");
+            format!(
+                "SELECT {select} FROM l, {versions} FOR SYSTEM_TIME AS OF l.ts AS r WHERE r.k = l.k {extra} {filter}"
+            )
+        }
         2 => format!(
             "SELECT {select} FROM l {kind} {versions} FOR SYSTEM_TIME AS OF l.ts AS r ON l.k = r.k {extra} {filter}"
         ),
@@ -246,9 +254,9 @@ async fn a_table_of_changes_has_versions_that_end() {
              CREATE TABLE orders (id BIGINT, cur STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ({orders}, 'format' = 'csv');"
         );
         session.execute(&tables).await.unwrap_or_else(|e| panic!("{}", e.render(&tables)));
-        for (kind, none) in [("LEFT JOIN", true), ("JOIN", false)] {
+        for (join, on, none) in [("LEFT JOIN", "ON", true), ("JOIN", "ON", false), (",", "WHERE", false)] {
             let query = format!(
-                "SELECT o.id, r.rate FROM orders o {kind} rates FOR SYSTEM_TIME AS OF o.ts AS r ON o.cur = r.cur"
+                "SELECT o.id, r.rate FROM orders o {join} rates FOR SYSTEM_TIME AS OF o.ts AS r {on} o.cur = r.cur"
             );
             let mut expected = vec!["2 | 11", "3 | 11", "4 | 1", "5 | 12", "7 | 2", "8 | 12"];
             if none {

@@ -12,9 +12,11 @@ use sqlparser::ast::{self, Spanned};
 use tidemill_core::Error;
 use tidemill_plan::op::AsOfMatch;
 
+use super::comma::into_joins;
 use super::lookup::LookupNode;
 use super::mark::{Ask, Mark, unmarked};
 use super::node::{AsOfNode, Terms};
+use super::syntax;
 use super::versions::versions;
 use crate::error::carried;
 use crate::parser::source::place;
@@ -25,7 +27,7 @@ type Resolve<'a> = &'a dyn Fn(ast::Expr, &DFSchema) -> Result<Expr>;
 
 /// `plan` with joins by time in the place of joins with a mark.
 pub(crate) fn bind(plan: LogicalPlan, resolve: Resolve) -> Result<LogicalPlan> {
-    let bound = plan.transform_up_with_subqueries(|plan| {
+    let bound = into_joins(plan)?.transform_up_with_subqueries(|plan| {
         let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };
         match unmarked(&join.right)? {
             Some((right, ask)) => Ok(Transformed::yes(bind_join(join, right, &ask, resolve)?)),
@@ -62,6 +64,12 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
             if let Some(rest) = residual {
                 let message = format!("ON of an ASOF JOIN takes equalities of both sides, and '{rest}' is none");
                 return Err(wrong(message, "Filter a side in a subquery, or the result in WHERE.", ask));
+            }
+            if syntax::is_last_of_using(expr) {
+                let Some(times) = keys.pop() else {
+                    return Err(wrong("USING of an ASOF JOIN ends with a time that both sides have", "", ask));
+                };
+                return finish(left, right, 0, keys, times, None, AsOfMatch::AtOrBefore, outer, false, ask);
             }
             let both = left.schema().join(right.schema())?;
             let (l, matching, r) = match_condition(&resolve(expr.clone(), &both)?, &left, &right).ok_or_else(|| {
@@ -104,6 +112,11 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
             // The partner of a time after a deletion is what was deleted, and no partner.
             let there = hidden.last().map(|gone| not(Expr::Column(gone.clone())));
             keys.dedup();
+            // What is equated beside the key is asked of the version that was valid, and finds no other one.
+            let is_key = |(_, r): &(Expr, Expr)| versions.key.iter().any(|k| *r == Expr::Column(column(*k)));
+            let (own, others): (Vec<_>, Vec<_>) = keys.drain(..).partition(is_key);
+            keys = own;
+            let residual = conjunction(others.into_iter().map(|(l, r)| l.eq(r)).chain(residual));
             let residual = conjunction(there.into_iter().chain(residual));
             ((at, time), residual, versions)
         }

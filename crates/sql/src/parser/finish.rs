@@ -101,7 +101,11 @@ impl VisitorMut for Finish<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let span = select.select_token.0.span;
-        select.from.iter_mut().for_each(|from| syntax::rewrite(&mut from.joins));
+        for from in &mut select.from {
+            if let Err(e) = syntax::rewrite(&mut from.joins) {
+                return ControlFlow::Break(e);
+            }
+        }
         write_out(select);
         row_in::rewrite_conditions(select);
         having::rewrite(select);
@@ -141,7 +145,9 @@ impl VisitorMut for Finish<'_> {
                 ControlFlow::Continue(())
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
-                syntax::rewrite(&mut table_with_joins.joins);
+                if let Err(e) = syntax::rewrite(&mut table_with_joins.joins) {
+                    return ControlFlow::Break(e);
+                }
                 ControlFlow::Continue(())
             }
             TableFactor::MatchRecognize { table, .. } => refuse(table.span(), "MATCH_RECOGNIZE"),
