@@ -114,7 +114,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
             });
             one.collect::<Vec<_>>().join(", ")
         }
-        StreamOp::Union | StreamOp::ProcessingTime => String::new(),
+        StreamOp::Union | StreamOp::ProcessingTime | StreamOp::Number => String::new(),
         StreamOp::Unnest(op) => {
             let input = &plan.node(node.inputs[0]).edge.schema;
             let names = op.lists.iter().chain(&op.structs).map(|i| input.field(*i).name().clone());

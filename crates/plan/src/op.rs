@@ -43,6 +43,8 @@ pub enum StreamOp {
     /// From here on time is the clock: the watermark forwarded is the epoch's reading of it. The edge's event-time column
     /// holds `PROCTIME()`. No row is ever late.
     ProcessingTime,
+    /// Counts rows as they come on each worker, in a column at the end.
+    Number,
     /// A row for each element of a list column.
     Unnest(UnnestOp),
     /// Each row once for each window it belongs to, with `window_start`, `window_end` and `window_time` added at the end.
@@ -561,6 +563,7 @@ impl StreamOp {
             Self::Project(_) => "Project",
             Self::Union => "Union",
             Self::ProcessingTime => "ProcessingTime",
+            Self::Number => "Number",
             Self::Unnest(_) => "Unnest",
             Self::WindowRows(_) => "WindowRows",
             Self::SessionRows(_) => "SessionRows",

@@ -88,6 +88,7 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
         | StreamOp::Project(_)
         | StreamOp::Union
         | StreamOp::ProcessingTime
+        | StreamOp::Number
         | StreamOp::Unnest(_)
         | StreamOp::WindowRows(_) => StateBound::None,
         StreamOp::SessionRows(op) => windowed(

@@ -34,6 +34,7 @@ pub fn unique_key(plan: &StreamPlan, id: NodeId) -> Option<Vec<usize>> {
         | StreamOp::Compact(_)
         | StreamOp::HoldBack(_)
         | StreamOp::ProcessingTime
+        | StreamOp::Number
         | StreamOp::Sink(_) => unique_key(plan, *node.inputs.first()?),
         // A left row has one partner at most.
         StreamOp::AsOfJoin(_) => unique_key(plan, *node.inputs.first()?),
@@ -90,7 +91,7 @@ pub fn may_cancel(plan: &StreamPlan, id: NodeId) -> bool {
             let input = node.inputs.first().map_or(0, |i| plan.node(*i).edge.schema.fields().len());
             !(0..input).all(kept) || below()
         }
-        StreamOp::Filter(_) | StreamOp::Sink(_) | StreamOp::ProcessingTime => below(),
+        StreamOp::Filter(_) | StreamOp::Sink(_) | StreamOp::ProcessingTime | StreamOp::Number => below(),
         StreamOp::Union => true,
         // Equal rows of an input that only inserts are kept apart, and changes of the other may cross on them.
         StreamOp::Join(_) => node.inputs.iter().any(|i| plan.node(*i).edge.changes == ChangeMode::Append),

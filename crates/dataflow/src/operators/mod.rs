@@ -11,6 +11,7 @@ pub mod join;
 pub mod keyed_states;
 pub mod no_time;
 pub mod normalize;
+pub mod number;
 pub mod over;
 pub mod processing_time;
 pub mod project;
@@ -79,6 +80,7 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
         }
         StreamOp::Union => each(node, inputs, graph, move || union::Union::new(Arc::clone(&schema))),
         StreamOp::ProcessingTime => each(node, inputs, graph, || processing_time::ProcessingTime),
+        StreamOp::Number => each(node, inputs, graph, move || number::Number::new(Arc::clone(&schema))),
         StreamOp::Unnest(op) => {
             let op = op.clone();
             each(node, inputs, graph, move || unnest::Unnest::new(op.clone(), Arc::clone(&schema)))

@@ -231,7 +231,7 @@ impl Side {
 }
 
 /// Whether `expr` over the rows of `plan` is the clock's reading: `PROCTIME()`, or a column that is.
-pub(super) fn is_processing_time(plan: &LogicalPlan, expr: &Expr) -> bool {
+pub(crate) fn is_processing_time(plan: &LogicalPlan, expr: &Expr) -> bool {
     let column = match expr {
         Expr::Alias(alias) => return is_processing_time(plan, &alias.expr),
         Expr::Cast(cast) => return is_processing_time(plan, &cast.expr),

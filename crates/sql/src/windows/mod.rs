@@ -1,5 +1,6 @@
 //! Window functions: how they are written, what they mean, and what they are in batch.
 
+pub(crate) mod arrival;
 pub mod batch;
 pub(crate) mod legacy;
 pub mod node;
