@@ -18,7 +18,7 @@ use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::write_out;
 use super::source::place;
-use super::{array_of, distinct_on, having, quantified, row_in, row_null, series, set_operations, spellings};
+use super::{array_of, distinct_on, excludes, having, quantified, row_in, row_null, series, set_operations, spellings};
 use crate::as_of::syntax;
 
 /// The options of `/*+ OPTIONS(..) */`, by the place of the table's name that they stand behind.
@@ -185,7 +185,7 @@ impl VisitorMut for Finish<'_> {
     /// After what is inside has been visited, since the hint makes a table of it that has been seen to already.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         self.hint_in_argument(expr);
-        if let Err(e) = spellings::rewrite(expr) {
+        if let Err(e) = excludes::rewrite(expr).and_then(|()| spellings::rewrite(expr)) {
             return ControlFlow::Break(e);
         }
         row_in::rewrite_value(expr);

@@ -11,6 +11,7 @@ pub mod complete;
 pub mod create_table;
 pub mod dialect;
 mod distinct_on;
+mod excludes;
 mod fetch;
 pub mod finish;
 pub mod forms;

@@ -525,7 +525,7 @@ fn what_is_not_supported() {
 #[test]
 fn forms_of_postgres_that_are_not_there() {
     check(
-        "SELECT SUM(price) OVER (ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES) FROM bid",
+        "SELECT SUM(price) OVER (ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE PEERS) FROM bid",
         expect![[r#"
             EXCLUDE in the frame of a window is not supported
               --> line 1, column 78
