@@ -149,14 +149,24 @@ fn ends_before_it_begins(spec: &WindowSpec) -> Option<bool> {
     let frame = spec.window_frame.as_ref()?;
     let number = |e: &Option<Box<Expr>>| match e.as_deref() {
         Some(Expr::Value(v)) => match &v.value {
-            Value::Number(digits, _) => digits.parse::<f64>().ok(),
+            Value::Number(digits, _) => digits.parse::<f64>().ok().map(|n| (n, None)),
             _ => None,
         },
+        // Of one unit.
+        Some(Expr::Interval(i)) if i.last_field.is_none() => {
+            let Expr::Value(v) = i.value.as_ref() else { return None };
+            let length = v.value.clone().into_string()?.parse::<f64>().ok()?;
+            Some((length, Some(i.leading_field.clone()?)))
+        }
         _ => None,
     };
+    let less = |a: &Option<Box<Expr>>, b: &Option<Box<Expr>>| {
+        let (a, b) = (number(a)?, number(b)?);
+        Some(a.1 == b.1 && a.0 < b.0)
+    };
     let reversed = match (&frame.start_bound, frame.end_bound.as_ref()?) {
-        (WindowFrameBound::Preceding(a), WindowFrameBound::Preceding(b)) => number(a)? < number(b)?,
-        (WindowFrameBound::Following(a), WindowFrameBound::Following(b)) => number(a)? > number(b)?,
+        (WindowFrameBound::Preceding(a), WindowFrameBound::Preceding(b)) => less(a, b)?,
+        (WindowFrameBound::Following(a), WindowFrameBound::Following(b)) => less(b, a)?,
         _ => false,
     };
     reversed.then_some(frame.units == WindowFrameUnits::Range)

@@ -5,5 +5,6 @@ pub mod batch;
 pub(crate) mod legacy;
 pub mod node;
 pub(crate) mod planner;
+pub(crate) mod range_offset;
 
 pub use node::{WINDOW_COLUMNS, WindowNode};
