@@ -330,3 +330,64 @@ async fn over_rows_that_are_taken_back() {
         check(seed, &Tables { endless, bounded }, &query, &query, false).await;
     }
 }
+
+/// A table of one split, in which rows have an order; `p` is the clock.
+fn one_split(random: &mut Random, endless: bool) -> Session {
+    let rows = 20 + random.below(30);
+    let mut column = |n: u64| -> ArrayRef {
+        let value = |_| Some(random.below(n) as i64).filter(|v| *v > 0);
+        Arc::new((0..rows).map(value).collect::<Int64Array>())
+    };
+    let columns = [("k", column(4)), ("j", column(3)), ("v", column(6))];
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows as i64).rev()));
+    let columns = columns.into_iter().chain([("id", ids)]).map(|(n, c)| (n, c, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let table = MemoryTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
+    let session = Session::new();
+    let table = if endless { table.without_end() } else { table };
+    session.register_source("t", Arc::new(table), None).unwrap();
+    session
+}
+
+/// Each row sees those that came before it, whatever the clock said, and on several workers; a batch reads them in the same order.
+#[tokio::test(flavor = "multi_thread")]
+async fn by_processing_time_rows_stand_as_they_came() {
+    const FROM: &str = "FROM (SELECT *, PROCTIME() AS p FROM t) AS t";
+    let queries = [
+        "SELECT id, SUM(v) OVER (PARTITION BY k ORDER BY p) AS s, COUNT(*) OVER (PARTITION BY k ORDER BY p ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS c",
+        "SELECT id, ROW_NUMBER() OVER (ORDER BY PROCTIME()) AS n, RANK() OVER (PARTITION BY j ORDER BY p) AS r, LAG(id) OVER (PARTITION BY j ORDER BY p) AS l",
+        "SELECT id, MAX(v) OVER (PARTITION BY k ORDER BY p) AS m, FIRST_VALUE(id) OVER (PARTITION BY j ORDER BY p) AS f, LAST_VALUE(id) OVER (PARTITION BY v ORDER BY p) AS z",
+        "SELECT id, SUM(n) OVER (PARTITION BY k ORDER BY p ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM (SELECT *, LAG(v) OVER (PARTITION BY j ORDER BY p) AS n",
+    ];
+    for seed in 0..8 {
+        for query in queries {
+            let query = match query.matches("SELECT").count() {
+                1 => format!("{query} {FROM}"),
+                _ => format!("{query} {FROM}) AS t WHERE id > 5"),
+            };
+            let expected = rows_as_text(&batch::answer(&one_split(&mut Random(seed), false), &query).await.unwrap());
+            for endless in [false, true] {
+                let session = one_split(&mut Random(seed), endless);
+                for cut in cuts(seed) {
+                    let (got, append) = stream(&session, &query, cut).await.unwrap();
+                    assert_eq!(got, expected, "seed {seed}, {cut:?}: {query}");
+                    assert!(append, "{query}");
+                }
+            }
+        }
+    }
+}
+
+/// By hand.
+#[tokio::test]
+async fn by_processing_time_the_sum_runs() {
+    let session = Session::new();
+    let columns: [(&str, ArrayRef); 2] =
+        [("id", Arc::new(Int64Array::from(vec![3, 1, 2]))), ("v", Arc::new(Int64Array::from(vec![10, 20, 30])))];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let table = MemoryTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
+    session.register_source("t", Arc::new(table), None).unwrap();
+    let (got, _) =
+        stream(&session, "SELECT id, SUM(v) OVER (ORDER BY PROCTIME()) AS s FROM t", Cut::whole()).await.unwrap();
+    assert_eq!(got, ["1 | 30", "2 | 60", "3 | 10"]);
+}

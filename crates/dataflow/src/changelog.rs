@@ -16,6 +16,12 @@ pub const INSERTIONS: &[&str] = &["+I", "+U", "I", "INSERT", "UPDATE_AFTER", "U"
 /// What takes a row back.
 pub const RETRACTIONS: &[&str] = &["-U", "-D", "D", "DELETE", "UPDATE_BEFORE", "d", "-"];
 
+/// The weight of what an update says of the row before it, in a table with a key. There the sign alone counts for what the table
+/// holds; a history of it has to know that the row is not gone but replaced.
+pub const ROW_BEFORE_UPDATE: i64 = i64::MIN;
+/// What says so.
+const BEFORE_UPDATE: &[&str] = &["-U", "UPDATE_BEFORE"];
+
 /// `batch` as changes, one for each row in its order. Rows that do not say what they do are left out: their places and why
 /// go to `bad`, and the places of the others come back where there is such a row.
 pub fn changes(
@@ -31,12 +37,13 @@ pub fn changes(
             let weights = (0..batch.num_rows()).map(|row| if gone(row) { -1 } else { 1 });
             Ok((Delta::weighted(batch.clone(), weights.collect()), None))
         }
-        ChangeKind::Operation(column) => by_operation(*column, batch, bad),
+        ChangeKind::Operation(column) => by_operation(*column, !changelog.key.is_empty(), batch, bad),
     }
 }
 
 fn by_operation(
     column: usize,
+    keyed: bool,
     batch: &RecordBatch,
     bad: &mut Vec<(usize, String)>,
 ) -> Result<(Delta, Option<Vec<usize>>)> {
@@ -53,6 +60,7 @@ fn by_operation(
         let weight = match last {
             Some((before, weight)) if before == word => weight,
             _ if text.is_valid(row) && is(INSERTIONS, word) => 1,
+            _ if keyed && is(BEFORE_UPDATE, word) => ROW_BEFORE_UPDATE,
             _ if text.is_valid(row) && is(RETRACTIONS, word) => -1,
             _ => {
                 bad.push((row, format!("field '{name}': '{word}' is no kind of change; +I, -U, +U and -D are")));

@@ -54,6 +54,9 @@ pub struct AsOfJoinOp {
     pub outer: bool,
     /// What else has to be true of the pair, over the output columns. A pair for which it is not true is no pair.
     pub residual: Option<Expr>,
+    /// The column of the right input that is true of a row which only says that the one before is over: see
+    /// [`GONE`](crate::history::GONE). The residual refuses it; it need not be kept once it is the last of its key.
+    pub gone: Option<usize>,
     /// Whether it was written as `FOR SYSTEM_TIME AS OF`: only the name differs.
     pub temporal: bool,
     /// How it is kept up to date.

@@ -94,6 +94,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
             true => "by all columns".into(),
             false => format!("by {}", names(&node.edge.schema, &op.key)),
         },
+        StreamOp::History(op) => crate::history::detail(node, op),
         StreamOp::Compact(op) => {
             let key =
                 if op.key.is_empty() { String::new() } else { format!(" by {}", names(&node.edge.schema, &op.key)) };
@@ -117,7 +118,7 @@ fn detail(plan: &StreamPlan, node: &Node) -> String {
             });
             one.collect::<Vec<_>>().join(", ")
         }
-        StreamOp::Union | StreamOp::ProcessingTime => String::new(),
+        StreamOp::Union | StreamOp::ProcessingTime | StreamOp::Number => String::new(),
         StreamOp::Unnest(op) => {
             let input = &plan.node(node.inputs[0]).edge.schema;
             let names = op.lists.iter().chain(&op.structs).map(|i| input.field(*i).name().clone());

@@ -5,9 +5,9 @@
 //! and [`explain`] prints it.
 //!
 //! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
-//! windows), [`over`] (functions with `OVER`), [`retraction`] (which aggregates follow a retraction by themselves),
-//! [`average`] and [`decimal`] (what a division of decimals gives), [`share`] (when one node does for two),
-//! [`narrow`] (columns that need not be copied), [`contenders`] (rows that a join need not keep),
+//! windows), [`over`] (functions with `OVER`), [`as_of`], [`history`] and [`lookup`] (joins by time), [`retraction`] (which
+//! aggregates follow a retraction by themselves), [`average`] and [`decimal`] (what a division of decimals gives), [`share`]
+//! (when one node does for two), [`narrow`] (columns that need not be copied), [`contenders`] (rows that a join need not keep),
 //! [`state`] (what bounds the state of each operator), [`unique`] (what tells rows apart), [`explain`] (the text of `EXPLAIN`).
 //!
 //! This crate runs nothing: it knows neither the dataflow, nor connectors, nor SQL text.
@@ -18,6 +18,7 @@ pub mod contenders;
 pub mod decimal;
 pub mod explain;
 pub mod graph;
+pub mod history;
 pub mod lookup;
 pub mod narrow;
 pub mod op;

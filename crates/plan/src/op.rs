@@ -15,6 +15,7 @@ use tidemill_core::{ChangeMode, Micros};
 pub use crate::as_of::{AsOfForm, AsOfJoinOp, AsOfMatch};
 pub use crate::contenders::ContendersOp;
 use crate::graph::NodeId;
+use crate::history::HistoryOp;
 use crate::lookup::LookupJoinOp;
 pub use crate::over::{OverForm, OverFunction, OverOp};
 use crate::retraction::{Keeps, Retraction};
@@ -30,6 +31,8 @@ pub enum StreamOp {
     Source(SourceOp),
     /// The changes of a table that is a log of changes, made exact: see [`NormalizeOp`].
     Normalize(NormalizeOp),
+    /// The versions that the rows of such a table had, as rows that stay: see [`HistoryOp`].
+    History(HistoryOp),
     /// Rows that are known already: `VALUES`. Put out once, in the first epoch; then the edge ends.
     Values(Vec<RecordBatch>),
     /// The rows for which an expression is true.
@@ -41,6 +44,8 @@ pub enum StreamOp {
     /// From here on time is the clock: the watermark forwarded is the epoch's reading of it. The edge's event-time column
     /// holds `PROCTIME()`. No row is ever late.
     ProcessingTime,
+    /// Counts rows as they come on each worker, in a column at the end.
+    Number,
     /// A row for each element of a list column.
     Unnest(UnnestOp),
     /// Each row once for each window it belongs to, with `window_start`, `window_end` and `window_time` added at the end.
@@ -595,11 +600,13 @@ impl StreamOp {
             Self::Source(op) if matches!(op.input, SourceInput::Lookup(_)) => "LookupJoin",
             Self::Source(_) => "Source",
             Self::Normalize(_) => "Normalize",
+            Self::History(_) => "History",
             Self::Values(_) => "Values",
             Self::Filter(_) => "Filter",
             Self::Project(_) => "Project",
             Self::Union => "Union",
             Self::ProcessingTime => "ProcessingTime",
+            Self::Number => "Number",
             Self::Unnest(_) => "Unnest",
             Self::WindowRows(_) => "WindowRows",
             Self::SessionRows(_) => "SessionRows",

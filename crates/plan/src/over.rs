@@ -75,6 +75,12 @@ pub enum OverForm {
         /// How far back any function looks, where all of them look back by time.
         reach: Option<Micros>,
     },
+    /// Once, at once, in the order in which rows come, which is what they are ordered by: an append result. No function looks at
+    /// rows after its own.
+    Arrival {
+        /// The column that counts them, by which the rows of an epoch are put in order.
+        number: usize,
+    },
 }
 
 /// Which rows of its partition, in their order, decide the value of a row.
@@ -220,6 +226,7 @@ pub(crate) fn detail(plan: &StreamPlan, node: &Node, op: &OverOp) -> String {
     let input = &plan.node(node.inputs[0]).edge.schema;
     let mut text = match &op.form {
         OverForm::Changes => "emit=changes".to_string(),
+        OverForm::Arrival { .. } => "emit=as rows come".to_string(),
         OverForm::Partitions { end: None, .. } => "emit=at the end".to_string(),
         OverForm::Partitions { end: Some((end, _)), .. } => {
             format!("emit=when {} has passed", input.field(*end).name())
@@ -292,9 +299,13 @@ pub(crate) fn state(op: &OverOp, input: Option<&Edge>) -> StateBound {
             keeps: "the rows that a frame can reach".into(),
             until: format!("the watermark passes their time by {}", Length(reach.saturating_add(*allowed_lateness))),
         },
-        OverForm::EventTime { .. } if op.partition_by.is_empty() => StateBound::Watermark {
+        OverForm::EventTime { .. } | OverForm::Arrival { .. } if op.partition_by.is_empty() => StateBound::Watermark {
             keeps: "the rows that a frame can reach, running aggregates instead of rows".into(),
             until: "the query ends".into(),
+        },
+        OverForm::Arrival { .. } => StateBound::Keys {
+            keeps: "for each partition the rows that a frame can reach, running aggregates instead of rows".into(),
+            remedy: "it is as many as there are partitions".into(),
         },
         OverForm::EventTime { .. } => StateBound::Keys {
             keeps: "for each partition the rows that a frame can reach, running aggregates instead of rows".into(),

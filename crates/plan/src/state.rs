@@ -88,6 +88,7 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
         | StreamOp::Project(_)
         | StreamOp::Union
         | StreamOp::ProcessingTime
+        | StreamOp::Number
         | StreamOp::Unnest(_)
         | StreamOp::WindowRows(_) => StateBound::None,
         StreamOp::SessionRows(op) => windowed(
@@ -141,6 +142,7 @@ pub fn state_of(plan: &StreamPlan, node: &Node) -> StateBound {
             },
             until: "the table's changes delete it".into(),
         },
+        StreamOp::History(_) => crate::history::state(),
         StreamOp::Compact(op) => match op.give {
             Give::GreatestByKey => StateBound::Keys {
                 keeps: "the live rows of each PRIMARY KEY of the sink".into(),

@@ -38,6 +38,7 @@ pub fn unique_key(plan: &StreamPlan, id: NodeId) -> Option<Vec<usize>> {
         | StreamOp::Compact(_)
         | StreamOp::HoldBack(_)
         | StreamOp::ProcessingTime
+        | StreamOp::Number
         | StreamOp::Sink(_) => unique_key(plan, *node.inputs.first()?),
         // A left row has one partner at most.
         StreamOp::AsOfJoin(_) => unique_key(plan, *node.inputs.first()?),
@@ -95,7 +96,7 @@ pub fn may_cancel(plan: &StreamPlan, id: NodeId) -> bool {
         _ if node.edge.changes == ChangeMode::Append => false,
         StreamOp::Project(exprs) => leaves_out(&|c| exprs.iter().any(|e| column(e) == Some(c))) || below(),
         StreamOp::Filter(op) => leaves_out(&|c| op.place_of(c).is_some()) || below(),
-        StreamOp::Sink(_) | StreamOp::ProcessingTime => below(),
+        StreamOp::Sink(_) | StreamOp::ProcessingTime | StreamOp::Number => below(),
         StreamOp::Union => true,
         // Equal rows of an input that only inserts are kept apart, and changes of the other may cross on them.
         StreamOp::Join(_) => node.inputs.iter().any(|i| plan.node(*i).edge.changes == ChangeMode::Append),

@@ -163,9 +163,11 @@ impl Planner {
             let provider = Provider { planner: self };
             let plan = self.sql_to_rel(&provider, |s| s.sql_statement_to_plan(statement))?;
             resolve::distinct_groups(&plan)?;
-            as_of::bind::bind(plan, &|expr, schema| {
+            let plan = as_of::bind::bind(plan, &|expr, schema| {
                 self.sql_to_rel(&provider, |s| s.sql_to_expr(expr, schema, &mut PlannerContext::new()))
-            })
+            })?;
+            windows::range_offset::check(&plan)?;
+            Ok(plan)
         })?;
         resolve::without_named_casts(plan).map_err(planning)
     }

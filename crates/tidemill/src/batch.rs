@@ -1,6 +1,7 @@
 //! The batch answer: what DataFusion says to the same statement over all rows at once. The right side of the law.
 
 mod final_table;
+mod history;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::common::config::ConfigNonZeroUsize;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, TableSource};
 use datafusion::physical_plan::{collect, execute_stream};
 use futures::TryStreamExt;
 use tidemill_core::source::{ReadRequest, Source};
@@ -19,7 +20,7 @@ use tidemill_core::{Delta, EpochClock, Error, Result};
 use tidemill_sql::catalog::StreamScan;
 use tidemill_sql::lower::changelog::table_changelog;
 use tidemill_sql::session::{Planner, Query};
-use tidemill_sql::windows::batch::batch_plan;
+use tidemill_sql::windows::batch::{batch_plan, given_name};
 
 use crate::session::Session;
 
@@ -78,7 +79,7 @@ async fn prepare_query(
     threads: usize,
     batch_rows: usize,
 ) -> Result<(SessionState, LogicalPlan)> {
-    let tables = tables_of(&query.plan, threads, batch_rows).await?;
+    let tables = tables_of(&query.plan, planner.state(), threads, batch_rows).await?;
     let plan = batch_plan(&query.plan, &tables)?;
     Ok((state_for(planner.state(), threads, batch_rows)?, plan))
 }
@@ -86,6 +87,7 @@ async fn prepare_query(
 /// The rows of all tables that `plan` reads, as they are now.
 pub(crate) async fn tables_of(
     plan: &LogicalPlan,
+    state: &SessionState,
     threads: usize,
     batch_rows: usize,
 ) -> Result<HashMap<String, Arc<dyn TableProvider>>> {
@@ -94,7 +96,7 @@ pub(crate) async fn tables_of(
         if let LogicalPlan::TableScan(scan) = node
             && let Some(stream) = scan.source.downcast_ref::<StreamScan>()
         {
-            scans.insert(stream.table.name.clone(), stream.clone());
+            scans.insert(given_name(stream), stream.clone());
         }
         Ok(TreeNodeRecursion::Continue)
     })
@@ -104,6 +106,7 @@ pub(crate) async fn tables_of(
         let source = &scan.source;
         let pieces = read_all(source.as_ref(), batch_rows).await.map_err(|e| e.context(format!("table '{name}'")))?;
         let rows = match table_changelog(&scan)? {
+            _ if scan.history => history::rows(&scan, state, pieces)?,
             None => pieces.into_iter().flatten().map(|delta| delta.batch).collect(),
             Some(changelog) => final_table::rows(&changelog, &source.schema(), pieces)?,
         };
@@ -111,7 +114,8 @@ pub(crate) async fn tables_of(
         let part = rows.len().div_ceil(threads.max(1)).max(1);
         let parts = rows.chunks(part).map(<[_]>::to_vec).collect::<Vec<_>>();
         let parts = if parts.is_empty() { vec![vec![]] } else { parts };
-        let table = MemTable::try_new(source.schema(), parts).map_err(failed)?;
+        let schema = if scan.history { scan.schema() } else { source.schema() };
+        let table = MemTable::try_new(schema, parts).map_err(failed)?;
         tables.insert(name, Arc::new(table));
     }
     Ok(tables)

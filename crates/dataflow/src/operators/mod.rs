@@ -6,11 +6,13 @@ pub mod compact;
 pub mod contenders;
 pub mod deduplicate;
 pub mod filter;
+pub mod history;
 pub mod hold_back;
 pub mod join;
 pub mod keyed_states;
 pub mod no_time;
 pub mod normalize;
+pub mod number;
 pub mod over;
 pub mod processing_time;
 pub mod project;
@@ -61,6 +63,10 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
             let (input, _) = one()?;
             normalize::build(op, node, input, graph)
         }
+        StreamOp::History(op) => {
+            let (input, _) = one()?;
+            history::build(op, node, input, graph)
+        }
         StreamOp::Compact(op) => {
             let (input, _) = one()?;
             compact::build(op, node, input, graph)
@@ -75,6 +81,7 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
         }
         StreamOp::Union => each(node, inputs, graph, move || union::Union::new(Arc::clone(&schema))),
         StreamOp::ProcessingTime => each(node, inputs, graph, || processing_time::ProcessingTime),
+        StreamOp::Number => each(node, inputs, graph, move || number::Number::new(Arc::clone(&schema))),
         StreamOp::Unnest(op) => {
             let op = op.clone();
             each(node, inputs, graph, move || unnest::Unnest::new(op.clone(), Arc::clone(&schema)))

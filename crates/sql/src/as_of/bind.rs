@@ -7,14 +7,16 @@ use datafusion::common::{Column, DFSchema, JoinType, Result, ScalarValue, TableR
 use datafusion::logical_expr::logical_plan::{Join, Projection};
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Extension, LogicalPlan, Operator, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Extension, LogicalPlan, Operator, cast, not};
 use sqlparser::ast::{self, Spanned};
 use tidemill_core::Error;
 use tidemill_plan::op::AsOfMatch;
 
+use super::comma::into_joins;
 use super::lookup::LookupNode;
 use super::mark::{Ask, Mark, unmarked};
 use super::node::{AsOfNode, Terms};
+use super::syntax;
 use super::versions::versions;
 use crate::error::carried;
 use crate::parser::source::place;
@@ -25,7 +27,7 @@ type Resolve<'a> = &'a dyn Fn(ast::Expr, &DFSchema) -> Result<Expr>;
 
 /// `plan` with joins by time in the place of joins with a mark.
 pub(crate) fn bind(plan: LogicalPlan, resolve: Resolve) -> Result<LogicalPlan> {
-    let bound = plan.transform_up_with_subqueries(|plan| {
+    let bound = into_joins(plan)?.transform_up_with_subqueries(|plan| {
         let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };
         match unmarked(&join.right)? {
             Some((right, ask)) => Ok(Transformed::yes(bind_join(join, right, &ask, resolve)?)),
@@ -57,18 +59,24 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
     let left = join.left.as_ref().clone();
     let (mut keys, rest) = condition(join, left.schema(), right.schema());
     let residual = conjunction(rest);
-    let (times, matching, right, temporal) = match ask {
+    let (times, residual, versions) = match ask {
         Ask::Match(expr) => {
             if let Some(rest) = residual {
                 let message = format!("ON of an ASOF JOIN takes equalities of both sides, and '{rest}' is none");
                 return Err(wrong(message, "Filter a side in a subquery, or the result in WHERE.", ask));
+            }
+            if syntax::is_last_of_using(expr) {
+                let Some(times) = keys.pop() else {
+                    return Err(wrong("USING of an ASOF JOIN ends with a time that both sides have", "", ask));
+                };
+                return finish(left, right, 0, keys, times, None, AsOfMatch::AtOrBefore, outer, false, ask);
             }
             let both = left.schema().join(right.schema())?;
             let (l, matching, r) = match_condition(&resolve(expr.clone(), &both)?, &left, &right).ok_or_else(|| {
                 let message = "MATCH_CONDITION compares a time of the left side with one of the right";
                 wrong(message, "Write MATCH_CONDITION (l.ts >= r.ts), with >=, >, <= or <.", ask)
             })?;
-            return finish(left, right, keys, (l, r), None, matching, outer, false, ask);
+            return finish(left, right, 0, keys, (l, r), None, matching, outer, false, ask);
         }
         Ask::SystemTime(expr) => {
             let at = resolve(expr.clone(), left.schema())?;
@@ -87,7 +95,8 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
                 let name = right.schema().iter().next().and_then(|(q, _)| q).map_or("", |q| q.table());
                 wrong(format!("'{name}' has no versions to join FOR SYSTEM_TIME AS OF: {why}"), hint, ask)
             })?;
-            let column = |i: usize| Column::from(versions.plan.schema().qualified_field(i));
+            let hidden = &versions.hidden;
+            let column = |i: usize| Column::from(versions.plan.schema().qualified_field(hidden.len() + i));
             for key in &versions.key {
                 let key = column(*key);
                 let joined = |(_, r): &(Expr, Expr)| matches!(r, Expr::Column(c) if *c == key);
@@ -100,18 +109,29 @@ fn bind_join(join: &Join, right: LogicalPlan, ask: &Ask, resolve: Resolve) -> Re
                 }
             }
             let time = Expr::Column(column(versions.time));
-            ((at, time), AsOfMatch::AtOrBefore, versions.plan, true)
+            // The partner of a time after a deletion is what was deleted, and no partner.
+            let there = hidden.last().map(|gone| not(Expr::Column(gone.clone())));
+            keys.dedup();
+            // What is equated beside the key is asked of the version that was valid, and finds no other one.
+            let is_key = |(_, r): &(Expr, Expr)| versions.key.iter().any(|k| *r == Expr::Column(column(*k)));
+            let (own, others): (Vec<_>, Vec<_>) = keys.drain(..).partition(is_key);
+            keys = own;
+            let residual = conjunction(others.into_iter().map(|(l, r)| l.eq(r)).chain(residual));
+            let residual = conjunction(there.into_iter().chain(residual));
+            ((at, time), residual, versions)
         }
     };
-    keys.dedup();
-    finish(left, right, keys, times, residual, matching, outer, temporal, ask)
+    let (right, hidden) = (versions.plan, versions.hidden.len());
+    finish(left, right, hidden, keys, times, residual, AsOfMatch::AtOrBefore, outer, true, ask)
 }
 
-/// The join over columns: what is compared and is none becomes one below, and goes again above.
+/// The join over columns: what is compared and is none becomes one below, and goes again above. So do the first columns
+/// of the right side, as many as are `hidden`.
 #[allow(clippy::too_many_arguments, reason = "they are the parts of one join, put together here alone")]
 fn finish(
     left: LogicalPlan,
     right: LogicalPlan,
+    hidden: usize,
     keys: Vec<(Expr, Expr)>,
     times: (Expr, Expr),
     residual: Option<Expr>,
@@ -120,13 +140,13 @@ fn finish(
     temporal: bool,
     ask: &Ask,
 ) -> Result<LogicalPlan> {
-    let wanted: Vec<Expr> =
-        left.schema().columns().into_iter().chain(right.schema().columns()).map(Expr::Column).collect();
+    let rights = right.schema().columns().into_iter().skip(hidden);
+    let wanted: Vec<Expr> = left.schema().columns().into_iter().chain(rights).map(Expr::Column).collect();
     let (mut left, mut right) = (Side::new(left, "left"), Side::new(right, "right"));
     let keys = comparable(&mut left, &mut right, keys, ask)?;
     let mut times = comparable(&mut left, &mut right, vec![times], ask)?;
     let Some(times) = times.pop() else { return Err(wrong("a join by time without a time", "", ask)) };
-    let computed = !left.computed.is_empty() || !right.computed.is_empty();
+    let computed = hidden > 0 || !left.computed.is_empty() || !right.computed.is_empty();
     let terms = Terms { keys, times, matching, outer, residual, temporal };
     let node = AsOfNode::try_new(left.build()?, right.build()?, terms)?;
     let join = LogicalPlan::Extension(Extension { node: Arc::new(node) });
@@ -211,7 +231,7 @@ impl Side {
 }
 
 /// Whether `expr` over the rows of `plan` is the clock's reading: `PROCTIME()`, or a column that is.
-pub(super) fn is_processing_time(plan: &LogicalPlan, expr: &Expr) -> bool {
+pub(crate) fn is_processing_time(plan: &LogicalPlan, expr: &Expr) -> bool {
     let column = match expr {
         Expr::Alias(alias) => return is_processing_time(plan, &alias.expr),
         Expr::Cast(cast) => return is_processing_time(plan, &cast.expr),

@@ -1,7 +1,8 @@
 //! Joins by time: `ASOF JOIN .. MATCH_CONDITION (..)` and `FOR SYSTEM_TIME AS OF`.
 //!
 //! DataFusion has no plan for them. On the way: [`syntax`] writes an `ASOF JOIN` as a join whose right table carries the
-//! condition; `planner` makes a [`mark`] of that, and of `FOR SYSTEM_TIME AS OF`, below the join that DataFusion plans;
+//! condition; `planner` makes a [`mark`] of that, and of `FOR SYSTEM_TIME AS OF`, below the join that DataFusion plans; `comma`
+//! moves the conditions of a join that is written with a comma into it;
 //! [`bind`] puts an [`AsOfNode`] in the place of the join, over the [`versions`] of the right table, or a [`LookupNode`] where the
 //! time is that of processing. Then `push_filter` is the
 //! optimiser's rule for it, [`batch`] says in plain DataFusion what it means, and [`lower`](crate::lower) makes an operator
@@ -9,6 +10,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod bind;
+mod comma;
 pub mod lookup;
 mod mark;
 pub mod node;

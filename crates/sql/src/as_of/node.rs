@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, DFSchemaRef, JoinType, Result, plan_err};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore, build_join_schema};
+use tidemill_plan::history::ORDER;
 use tidemill_plan::op::AsOfMatch;
 
 /// The node.
@@ -129,10 +130,15 @@ impl UserDefinedLogicalNodeCore for AsOfNode {
         Self::try_new(left, right, Terms { keys: pairs, times, residual, ..self.terms.clone() })
     }
 
-    /// What is asked of the output; the columns of [`expressions`](Self::expressions) are added by the optimiser.
+    /// What is asked of the output; the columns of [`expressions`](Self::expressions) are added by the optimiser. What orders the
+    /// changes of a time decides which of them is the partner, whether it is asked for or not.
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
         let own = self.left.schema().fields().len();
         let (left, right): (Vec<usize>, Vec<usize>) = output_columns.iter().partition(|i| **i < own);
-        Some(vec![left, right.into_iter().map(|i| i - own).collect()])
+        let order = self.right.schema().fields().iter().position(|f| f.name() == ORDER);
+        let mut right: Vec<usize> = right.into_iter().map(|i| i - own).chain(order).collect();
+        right.sort_unstable();
+        right.dedup();
+        Some(vec![left, right])
     }
 }

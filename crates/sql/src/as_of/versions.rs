@@ -1,24 +1,30 @@
 //! Tables that have versions: what a temporal join may read as of a time.
 //!
 //! A table with a PRIMARY KEY and a watermark has a version of a row for each row of its key, from that row's event time on
-//! up to the next one's. So has a view that keeps the last row of each key (`ROW_NUMBER() OVER (PARTITION BY key ORDER BY time
+//! up to the next one's. Where its records are changes, they are read as a history: a deletion ends the version of its key. So has a view that keeps the last row of each key (`ROW_NUMBER() OVER (PARTITION BY key ORDER BY time
 //! DESC) = 1`): its versions are the rows that it has seen, and those are joined.
 
 use std::sync::Arc;
 
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::logical_expr::expr::WindowFunctionParams;
-use datafusion::logical_expr::logical_plan::{Projection, Window};
+use datafusion::logical_expr::logical_plan::{Projection, TableScanBuilder, Window};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, SubqueryAlias, TableScan, lit};
 
+use tidemill_plan::history::{GONE, ORDER};
+
 use crate::catalog::StreamScan;
+use crate::error::carried;
+use crate::lower::changelog::table_changelog;
 
 /// A relation with versions.
 pub(super) struct Versions {
-    /// Its versions as rows.
+    /// Its versions as rows: first [`hidden`](Self::hidden) columns, then those of the relation.
     pub(super) plan: LogicalPlan,
-    /// The column in which their time stands.
+    /// The columns that are none of the relation's, if its versions may end: [`ORDER`] and [`GONE`].
+    pub(super) hidden: Vec<Column>,
+    /// The column of the relation in which their time stands.
     pub(super) time: usize,
     /// The columns of the key.
     pub(super) key: Vec<usize>,
@@ -37,29 +43,30 @@ pub(super) fn versions(plan: &LogicalPlan) -> Result<Result<Versions, String>> {
 fn find(plan: &LogicalPlan) -> Result<Result<Versions, String>> {
     match plan {
         LogicalPlan::SubqueryAlias(alias) => {
-            let inner = match find(&alias.input)? {
+            let mut inner = match find(&alias.input)? {
                 Ok(inner) => inner,
                 none => return Ok(none),
             };
             let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(inner.plan), alias.alias.clone())?);
+            inner.hidden.iter_mut().for_each(|c| c.relation = Some(alias.alias.clone()));
             Ok(Ok(Versions { plan, ..inner }))
         }
         LogicalPlan::Projection(projection) => of_projection(projection),
         LogicalPlan::Filter(filter) => of_filter(filter),
         LogicalPlan::Window(window) => of_last_rows(window),
-        LogicalPlan::TableScan(scan) => Ok(of_table(plan, scan)),
+        LogicalPlan::TableScan(scan) => of_table(plan, scan),
         _ => Ok(Err("it is neither a table nor a view that keeps the last row of each key".into())),
     }
 }
 
-fn of_table(plan: &LogicalPlan, scan: &TableScan) -> Result<Versions, String> {
+fn of_table(plan: &LogicalPlan, scan: &TableScan) -> Result<Result<Versions, String>> {
     let Some(stream) = scan.source.downcast_ref::<StreamScan>() else {
-        return Err("it is a system table".into());
+        return Ok(Err("it is a system table".into()));
     };
     let table = &stream.table;
-    let Some(time) = &table.event_time else { return Err("it has no WATERMARK".into()) };
+    let Some(time) = &table.event_time else { return Ok(Err("it has no WATERMARK".into())) };
     if table.primary_key.is_empty() {
-        return Err("it has no PRIMARY KEY".into());
+        return Ok(Err("it has no PRIMARY KEY".into()));
     }
     let place = |column: usize| {
         let name = table.columns[column].field.name();
@@ -67,9 +74,31 @@ fn of_table(plan: &LogicalPlan, scan: &TableScan) -> Result<Versions, String> {
     };
     let key: Option<Vec<usize>> = table.primary_key.iter().map(|c| place(*c)).collect();
     match (place(time.column), key) {
-        (Some(time), Some(key)) => Ok(Versions { plan: plan.clone(), time, key, rank: None }),
-        _ => Err("its PRIMARY KEY is not of columns that are read".into()),
+        (Some(time), Some(key)) => {
+            let (plan, hidden) = match table_changelog(stream).map_err(carried)? {
+                Some(_) => of_changes(scan, stream)?,
+                None => (plan.clone(), vec![]),
+            };
+            Ok(Ok(Versions { plan, hidden, time, key, rank: None }))
+        }
+        _ => Ok(Err("its PRIMARY KEY is not of columns that are read".into())),
     }
+}
+
+/// The history of a table of changes, and the columns that say what its rows are.
+fn of_changes(scan: &TableScan, stream: &StreamScan) -> Result<(LogicalPlan, Vec<Column>)> {
+    let own = stream.own_columns();
+    let mut read = scan.projection.clone().unwrap_or_else(|| (0..own).collect());
+    read.extend([own, own + 1]);
+    let history = TableScanBuilder::new(scan.table_name.clone(), Arc::new(stream.clone().of_history()))
+        .with_projection(Some(read))
+        .with_filters(scan.filters.clone())
+        .build()?;
+    let hidden = [ORDER, GONE].map(|name| Column::new(Some(scan.table_name.clone()), name)).to_vec();
+    let columns = hidden.iter().cloned().chain(scan.projected_schema.columns());
+    let columns = columns.map(Expr::Column).collect();
+    let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(LogicalPlan::TableScan(history)))?);
+    Ok((plan, hidden))
 }
 
 fn of_projection(projection: &Projection) -> Result<Result<Versions, String>> {
@@ -94,8 +123,10 @@ fn of_projection(projection: &Projection) -> Result<Result<Versions, String>> {
         },
         None => None,
     };
-    let plan = LogicalPlan::Projection(Projection::try_new(projection.expr.clone(), Arc::new(inner.plan))?);
-    Ok(Ok(Versions { plan, time, key, rank }))
+    let hidden = inner.hidden;
+    let columns = hidden.iter().cloned().map(Expr::Column).chain(projection.expr.iter().cloned()).collect();
+    let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(inner.plan))?);
+    Ok(Ok(Versions { plan, hidden, time, key, rank }))
 }
 
 /// Conditions on the key leave out keys; any other would leave out versions, and with them the ends of those before.
@@ -167,10 +198,20 @@ fn of_last_rows(window: &Window) -> Result<Result<Versions, String>> {
     let (Some(time), false) = (place(&order.expr), order.asc) else {
         return none("its ROW_NUMBER() is not OVER (PARTITION BY key columns ORDER BY time DESC)");
     };
-    let mut columns: Vec<Expr> = schema.columns().into_iter().map(Expr::Column).collect();
-    let (_, ranked) = window.schema.qualified_field(columns.len());
-    columns.push(lit(1_u64).alias(ranked.name()));
-    let rank = Some((columns.len() - 1, false));
-    let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::clone(&window.input))?);
-    Ok(Ok(Versions { plan, time, key, rank }))
+    // Of a table of changes with that key and time, whose versions may also end.
+    let (input, hidden) = match find(&window.input)? {
+        Ok(inner) if inner.time == time && same(&inner.key, &key) => (inner.plan, inner.hidden),
+        _ => (window.input.as_ref().clone(), vec![]),
+    };
+    let columns = hidden.iter().cloned().chain(schema.columns()).map(Expr::Column);
+    let (_, ranked) = window.schema.qualified_field(schema.fields().len());
+    let columns = columns.chain([lit(1_u64).alias(ranked.name())]).collect();
+    let rank = Some((schema.fields().len(), false));
+    let plan = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(input))?);
+    Ok(Ok(Versions { plan, hidden, time, key, rank }))
+}
+
+/// Whether both are the same columns, in any order.
+fn same(a: &[usize], b: &[usize]) -> bool {
+    a.iter().all(|c| b.contains(c)) && b.iter().all(|c| a.contains(c))
 }

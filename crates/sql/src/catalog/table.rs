@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::logical_expr::{Expr, TableSource};
 use tidemill_core::sink::Sink;
 use tidemill_core::source::Source;
 use tidemill_core::table::TableSpec;
 use tidemill_core::{Micros, Result};
+use tidemill_plan::history::{GONE, ORDER};
 use tidemill_plan::op::OnError;
 
 /// Makes the source of a table, or says why it cannot be read. It is handed the table's spec, whose options a query may
@@ -115,6 +116,9 @@ pub struct StreamScan {
     pub table: Arc<Table>,
     /// The source of this query.
     pub source: Arc<dyn Source>,
+    /// Whether it reads the versions that the rows of the table had, not the rows that are there. Two columns more then stand
+    /// at the end: those of a [`HistoryOp`](tidemill_plan::history::HistoryOp).
+    pub history: bool,
     schema: SchemaRef,
 }
 
@@ -135,7 +139,28 @@ impl StreamScan {
             // A row without event time is rejected where it comes in, so what is read has none.
             fields.push(Arc::new(column.field.as_ref().clone().with_nullable(false)));
         }
-        Self { table, source, schema: Arc::new(Schema::new(fields)) }
+        Self { table, source, history: false, schema: Arc::new(Schema::new(fields)) }
+    }
+
+    /// The same scan of another source of the same rows.
+    #[must_use]
+    pub fn over(&self, source: Arc<dyn Source>) -> Self {
+        let scan = Self::with_source(Arc::clone(&self.table), source);
+        if self.history { scan.of_history() } else { scan }
+    }
+
+    /// The same scan of the versions that the rows of the table had.
+    #[must_use]
+    pub fn of_history(self) -> Self {
+        let mut fields: Vec<Arc<Field>> = self.schema.fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(ORDER, DataType::Int64, false)));
+        fields.push(Arc::new(Field::new(GONE, DataType::Boolean, false)));
+        Self { history: true, schema: Arc::new(Schema::new(fields)), ..self }
+    }
+
+    /// How many columns the table itself has here.
+    pub fn own_columns(&self) -> usize {
+        self.schema.fields().len() - if self.history { 2 } else { 0 }
     }
 }
 

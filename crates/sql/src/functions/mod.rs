@@ -18,6 +18,7 @@ mod zone;
 pub mod aggregate;
 mod collection;
 mod conditional;
+pub mod excluding;
 pub(crate) mod json;
 mod number;
 mod random;

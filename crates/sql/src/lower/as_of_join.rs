@@ -7,6 +7,7 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::UserDefinedLogicalNodeCore;
 use tidemill_core::{ChangeMode, Error};
 use tidemill_plan::Edge;
+use tidemill_plan::history::GONE;
 use tidemill_plan::op::{AsOfForm, AsOfJoinOp, StreamOp};
 
 use super::emission::Emission;
@@ -44,11 +45,9 @@ impl Lowering<'_> {
         let appends = [&left, &right].map(|r| edge_of(self, r).changes == ChangeMode::Append);
         if terms.temporal && !appends[1] {
             return Err(Error::unsupported(
-                "a join FOR SYSTEM_TIME AS OF a table whose rows are taken back is not supported",
+                "a join FOR SYSTEM_TIME AS OF a result whose rows are taken back is not supported: it has no versions",
             )
-            .with_hint(
-                "Join the rows that the table is made of: a table that only grows, with a PRIMARY KEY and a WATERMARK.",
-            )
+            .with_hint("Join the rows that it is made of: a table with a PRIMARY KEY and a WATERMARK.")
             .into());
         }
         let counted = counts(edge_of(self, &left).schema.field(left_time).data_type());
@@ -100,12 +99,15 @@ impl Lowering<'_> {
                 Some(self.express(residual, &schema)?)
             }
         };
+        let gone = right_schema.fields().iter().position(|f| f.name() == GONE);
+        let gone = gone.and_then(|i| right.slots[i].index());
         let op = AsOfJoinOp {
             keys,
             times: (left_time, right_time),
             matching: terms.matching,
             outer: terms.outer,
             residual,
+            gone,
             temporal: terms.temporal,
             form,
         };

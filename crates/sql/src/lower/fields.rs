@@ -149,7 +149,7 @@ fn narrowed_scan(scan: TableScan, read: &Read) -> PlanResult<Transformed<Logical
         return unchanged(scan);
     }
     let Some(source) = stream.source.narrowed(Arc::new(Schema::new(fields))) else { return unchanged(scan) };
-    let narrow = StreamScan::with_source(Arc::clone(&stream.table), source);
+    let narrow = stream.over(source);
     let scan = TableScanBuilder::new(scan.table_name.clone(), Arc::new(narrow))
         .with_projection(scan.projection.clone())
         .with_filters(scan.filters.clone())

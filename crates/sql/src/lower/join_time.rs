@@ -13,7 +13,7 @@ use tidemill_plan::op::TimeBound;
 use tidemill_plan::window::{WindowKind, Zone};
 
 use super::relation::{Bound, Origin, Relation, WindowRef};
-use super::source::interval;
+use super::source_read::interval;
 
 /// An input of a join.
 pub(super) struct JoinSide {

@@ -4,7 +4,7 @@
 //! whoever reads it, and a sub-plan that several queries have is run once. One file for each kind of node.
 //!
 //! Read in this order: [`lowering`] (the way of a plan, and the one list of nodes), [`relation`] (what is known of a lowered
-//! node: where its columns stand and what they mean in time), `source`, `changelog` (records that are changes), `filter`, `project`, `window`, `aggregate`, then the
+//! node: where its columns stand and what they mean in time), `source` (what is read of a table stands in `source_read`), `changelog` (records that are changes), `filter`, `project`, `window`, `aggregate`, then the
 //! rest. A node without an incremental form ends in [`refusal`]: over bounded tables `at_end` then lets DataFusion answer
 //! that part once its inputs have ended; over unbounded tables the refusal is the error.
 //!
@@ -35,6 +35,7 @@ mod ranked;
 mod sink;
 mod sort;
 mod source;
+pub mod source_read;
 mod top_n;
 mod union;
 mod unnest;

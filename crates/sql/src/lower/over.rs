@@ -1,4 +1,4 @@
-//! Functions with `OVER`: by event time, partition by partition, or kept up to date.
+//! Functions with `OVER`: by event time, as rows come, partition by partition, or kept up to date.
 //!
 //! Append only, where that can be: ordered by the event time with frames that end at the current row, rows come out as the
 //! watermark passes them; partitioned by a window's bounds, as the window closes; over tables that end, at the end. All
@@ -7,12 +7,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::expr::{NullTreatment, Sort, WindowFunction};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFunctionDefinition};
+use datafusion::logical_expr::{Expr, LogicalPlan, Window, WindowFrame, WindowFunctionDefinition};
 use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_planner::create_window_expr_with_name;
 use tidemill_core::{ChangeMode, Error, Micros};
@@ -25,13 +25,22 @@ use super::express::{column, refuse_subquery};
 use super::lowering::Lowering;
 use super::refusal::{Lower, no_form};
 use super::relation::{Bound, Origin, Relation, Slot, WindowRef, bare_column};
+use crate::windows::arrival::arrival_frame;
 
 /// Functions that share their partition and order.
 struct Group<'a> {
+    input: &'a LogicalPlan,
     partition_by: &'a [Expr],
     order_by: &'a [Sort],
     /// The functions, each with its place among those of the node.
     functions: Vec<(usize, String, &'a WindowFunction)>,
+}
+
+impl Group<'_> {
+    /// The frames of the functions, where all of them see their rows in the order in which they come.
+    fn arrival_frames(&self) -> Option<Vec<WindowFrame>> {
+        self.functions.iter().map(|(_, _, call)| arrival_frame(self.input, call)).collect()
+    }
 }
 
 impl Lowering<'_> {
@@ -80,7 +89,13 @@ impl Lowering<'_> {
         for (_, name, call) in &group.functions {
             functions.push(self.function(name.clone(), call, &over)?);
         }
-        let form = self.form(relation, schema, group, &partition_by, &functions, emission)?;
+        let mut form = self.form(relation, schema, group, &partition_by, &functions, emission)?;
+        if let OverForm::Arrival { number } = &mut form {
+            *number = self.numbered(relation);
+            for (function, frame) in functions.iter_mut().zip(group.arrival_frames().unwrap_or_default()) {
+                function.frame = Arc::new(frame);
+            }
+        }
         let input = self.plan.node(relation.node).edge.clone();
         let first = input.schema.fields().len();
         let fields: Vec<FieldRef> = input.schema.fields().iter().cloned().chain(fields).collect();
@@ -91,7 +106,7 @@ impl Lowering<'_> {
                 edge.event_time = None;
                 forget_time(relation, |_| false);
             }
-            OverForm::EventTime { .. } | OverForm::Partitions { end: None, .. } => {}
+            OverForm::EventTime { .. } | OverForm::Arrival { .. } | OverForm::Partitions { end: None, .. } => {}
             OverForm::Partitions { end: Some((end, _)), .. } => {
                 let of_end = |s: &Slot| match &s.origin {
                     Origin::Window(Bound::End, window) if s.index() == Some(*end) => Some(window.clone()),
@@ -106,6 +121,22 @@ impl Lowering<'_> {
         let op = OverOp { partition_by, order_by, functions, form };
         relation.node = self.plan.add(StreamOp::Over(op), vec![relation.node], edge);
         Ok(first)
+    }
+
+    /// The column in which the rows of `relation` are counted as they come. It goes on with them, since workers do not hand rows on
+    /// in that order.
+    fn numbered(&mut self, relation: &mut Relation) -> usize {
+        let counted = relation.hidden.iter().find(|s| s.origin == Origin::Arrival).and_then(Slot::index);
+        counted.unwrap_or_else(|| {
+            let edge = self.plan.node(relation.node).edge.clone();
+            let place = edge.schema.fields().len();
+            let number = Arc::new(Field::new("__arrival", DataType::Int64, false));
+            let fields: Vec<FieldRef> = edge.schema.fields().iter().cloned().chain([number]).collect();
+            let edge = Edge { schema: Arc::new(Schema::new(fields)), ..edge };
+            relation.node = self.plan.add(StreamOp::Number, vec![relation.node], edge);
+            relation.hidden.push(Slot::at(place, Origin::Arrival));
+            place
+        })
     }
 
     /// The columns of `PARTITION BY`, computed where they are not columns yet.
@@ -177,6 +208,9 @@ impl Lowering<'_> {
         }
         if let Some((end, window)) = closing_window(relation, partition_by) {
             return Ok(OverForm::Partitions { end: Some((end, window.window().clone())), allowed_lateness });
+        }
+        if streams && group.arrival_frames().is_some() {
+            return Ok(OverForm::Arrival { number: 0 });
         }
         let first = group.order_by.first().and_then(|s| bare_column(&s.expr).and_then(|c| relation.slot(schema, c)));
         if let Some((time, origin)) = first.and_then(|s| Some((s.index()?, s.origin.clone())))
@@ -262,7 +296,12 @@ fn groups(window: &Window) -> Lower<Vec<Group<'_>>> {
         let (partition_by, order_by) = (&call.params.partition_by[..], &call.params.order_by[..]);
         match groups.iter_mut().find(|g| g.partition_by == partition_by && g.order_by == order_by) {
             Some(group) => group.functions.push((place, name, call)),
-            None => groups.push(Group { partition_by, order_by, functions: vec![(place, name, call)] }),
+            None => groups.push(Group {
+                input: &window.input,
+                partition_by,
+                order_by,
+                functions: vec![(place, name, call)],
+            }),
         }
     }
     Ok(groups)

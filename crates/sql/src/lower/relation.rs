@@ -65,6 +65,8 @@ pub(super) enum Origin {
     EventTime,
     /// It is the clock's reading when the row came in.
     ProcessingTime,
+    /// It counts the rows as they came.
+    Arrival,
     /// It is a bound of the row's window.
     Window(Bound, WindowRef),
 }
@@ -195,10 +197,14 @@ impl Relation {
         self.slots.iter().chain(&self.hidden).find(|s| s.origin == wanted).and_then(Slot::index)
     }
 
-    /// The bounds of windows in the output that `kept` no longer holds but refers to by another bound.
+    /// The bounds of windows in the output that `kept` no longer holds but refers to by another bound; and the count of the rows as
+    /// they came, if there is one.
     pub(super) fn bounds_beside(&self, kept: &[Slot]) -> Vec<Slot> {
         let mut beside: Vec<Slot> = vec![];
         for slot in self.slots.iter().chain(&self.hidden) {
+            if slot.origin == Origin::Arrival && !beside.iter().any(|s| s.origin == Origin::Arrival) {
+                beside.push(slot.clone());
+            }
             let Origin::Window(bound @ (Bound::Start | Bound::End), window) = &slot.origin else { continue };
             let known = |s: &Slot| s.origin == slot.origin;
             let referred = kept.iter().any(|s| matches!(&s.origin, Origin::Window(_, w) if w == window));

@@ -3,24 +3,24 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{FieldRef, Schema};
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::common::DFSchema;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, LogicalPlan, Operator, TableScan};
-use tidemill_core::{ChangeMode, Error, Micros, Result};
-use tidemill_plan::op::{EventTime, NormalizeOp, OnError, SourceInput, SourceOp, StreamOp, WatermarkExpr};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
+use tidemill_core::{ChangeMode, Error, Result};
+use tidemill_plan::history::{GONE, HistoryOp, ORDER};
+use tidemill_plan::op::{NormalizeOp, OnError, SourceInput, SourceOp, StreamOp};
 use tidemill_plan::{Edge, NodeId};
 
 use super::bounded::each_scan;
-use super::changelog::{needed, projected, table_changelog};
 use super::emission::Emission;
 use super::express::Layout;
 use super::lowering::Lowering;
 use super::refusal::Lower;
 use super::relation::{Origin, Relation, Slot};
 use super::sort::limited;
-use crate::catalog::{ColumnKind, StreamScan, SystemTable};
-use crate::error::planning;
+use super::source_read::{SourceRead, source_read};
+use crate::catalog::{StreamScan, SystemTable};
 
 /// The tables that the queries of a file read.
 #[derive(Debug, Default)]
@@ -46,6 +46,13 @@ struct Wanted {
 struct LoweredSource {
     node: NodeId,
     columns: Vec<usize>,
+    schema: SchemaRef,
+    /// How its changes are made exact, where its records are changes.
+    changes: Option<NormalizeOp>,
+    /// The node of the rows that are there, once somebody reads them.
+    rows: Option<NodeId>,
+    /// That of the versions that they had.
+    history: Option<NodeId>,
 }
 
 impl Sources {
@@ -70,6 +77,7 @@ impl Sources {
         for column in scan.filters.iter().flat_map(Expr::column_refs) {
             columns.insert(scan.source.schema().index_of(&column.name)?);
         }
+        columns.retain(|c| *c < stream.own_columns());
         match self.tables.iter_mut().find(|w| same_table(&w.scan, stream)) {
             Some(wanted) => wanted.columns.extend(columns),
             None => {
@@ -121,22 +129,16 @@ impl Lowering<'_> {
         };
         let place = self.sources.tables.iter().position(|w| same_table(&w.scan, stream));
         let place = place.ok_or_else(|| Error::internal(format!("table '{}' was not expected", stream.table.name)))?;
-        let source = match self.sources.tables[place].lowered.clone() {
-            Some(source) => source,
-            None => {
-                let source = self.add_source(stream, &self.sources.tables[place].columns.clone())?;
-                self.sources.tables[place].lowered.insert(source).clone()
-            }
-        };
-        let event_time = self.plan.node(source.node).edge.event_time;
+        let (node, columns) = self.read_of(place, stream.history)?;
+        let event_time = self.plan.node(node).edge.event_time;
         let slots = wanted.iter().map(|column| {
-            let at = source.columns.iter().position(|c| c == column);
+            let at = columns.iter().position(|c| c == column);
             let at = at.ok_or_else(|| Error::internal(format!("column {column} of the scan was not expected")))?;
             let origin = if event_time == Some(at) { Origin::EventTime } else { Origin::Other };
             Ok(Slot::at(at, origin))
         });
         let slots = slots.collect::<Result<_>>()?;
-        self.scanned(Relation { node: source.node, slots, hidden: vec![], window: None }, scan)
+        self.scanned(Relation { node, slots, hidden: vec![], window: None }, scan)
     }
 
     /// Leaves behind the columns that only other readers of the table want, and filters.
@@ -192,132 +194,68 @@ impl Lowering<'_> {
         node
     }
 
-    /// The node that reads `columns` of a table, and whatever its event time and its watermark need.
+    /// The node that reads `columns` of a table, with whatever its event time and its watermark need.
     fn add_source(&mut self, scan: &StreamScan, columns: &BTreeSet<usize>) -> Result<LoweredSource> {
-        let table = &scan.table;
-        let all = scan.source.schema();
-        let place =
-            |name: &str| all.index_of(name).map_err(|_| Error::internal(format!("no column '{name}' to decode")));
-        let mut projection: BTreeSet<usize> = columns.iter().copied().filter(|c| *c < all.fields().len()).collect();
-        if let Some(time) = &table.event_time {
-            let column = &table.columns[time.column];
-            let reads: Vec<&Expr> = match &column.kind {
-                ColumnKind::Computed { expr, .. } => vec![expr, &time.watermark],
-                _ => {
-                    projection.insert(place(column.field.name())?);
-                    vec![&time.watermark]
-                }
-            };
-            for read in reads.into_iter().flat_map(Expr::column_refs) {
-                if read.name != *column.field.name() {
-                    projection.insert(place(&read.name)?);
-                }
-            }
-        }
-        let changelog = table_changelog(scan)?;
-        if let Some(changelog) = &changelog {
-            projection.extend(needed(changelog, scan, columns.iter().copied())?);
-        }
-        let projection: Vec<usize> = projection.into_iter().collect();
-        let changelog = changelog.map(|c| projected(&c, &projection)).transpose()?;
-        let mut fields: Vec<FieldRef> = projection.iter().map(|i| Arc::clone(&all.fields()[*i])).collect();
-        let mut columns = projection.clone();
-        let event_time = match &table.event_time {
-            None => None,
-            Some(time) => {
-                let column = &table.columns[time.column];
-                let decoded = Schema::new(fields.clone());
-                let (place, computed) = match &column.kind {
-                    ColumnKind::Computed { expr, .. } => {
-                        let field = Arc::clone(&scan_field(scan));
-                        let value = self.over(expr.as_ref().clone(), &decoded)?;
-                        fields.push(Arc::clone(&field));
-                        columns.push(all.fields().len());
-                        (fields.len() - 1, Some((field, value)))
-                    }
-                    _ => {
-                        let at = place(column.field.name())?;
-                        let at = projection.iter().position(|p| *p == at);
-                        (at.ok_or_else(|| Error::internal("the event time is not decoded"))?, None)
-                    }
-                };
-                let watermark = match delay(&time.watermark, column.field.name()) {
-                    Some(delay) => WatermarkExpr::Delay(delay),
-                    None => WatermarkExpr::Expr(self.over(time.watermark.clone(), &Schema::new(fields.clone()))?),
-                };
-                Some(EventTime { column: place, computed, watermark, text: time.text.clone() })
-            }
-        };
-        let schema = Arc::new(Schema::new(fields));
-        let time = event_time.as_ref().map(|t| t.column);
+        let SourceRead { op, schema, columns } = source_read(scan, columns, self.state)?;
+        let (changelog, on_error) = (op.changelog.clone(), op.on_error);
         let changes = match &changelog {
             None => ChangeMode::Append,
             Some(c) if c.key.is_empty() => ChangeMode::Retract,
             Some(c) => ChangeMode::Upsert(c.key.clone()),
         };
         let read = changelog.as_ref().map_or(Arc::clone(&schema), |c| c.readable(&schema));
-        let edge = Edge { schema: read, changes, event_time: time, bounded: scan.source.bounded() };
-        // Every retraction is in full from there on: that one row lives for each key need not be minded by those above.
-        let exact = Edge { schema, changes: ChangeMode::Retract, ..edge.clone() };
-        let normalize =
-            changelog.as_ref().map(|c| NormalizeOp { key: c.key.clone(), event_time: time, on_error: table.on_error });
-        let op = SourceOp {
-            name: table.name.clone(),
-            input: SourceInput::Table(Arc::clone(&scan.source)),
-            projection,
-            event_time,
-            idle_timeout: table.idle_timeout,
-            on_error: table.on_error,
-            changelog,
+        let event_time = op.event_time.as_ref().map(|t| t.column);
+        let edge = Edge { schema: read, changes, event_time, bounded: scan.source.bounded() };
+        let node = self.plan.add(StreamOp::Source(op), vec![], edge);
+        let changes = changelog.map(|c| NormalizeOp { key: c.key, event_time, on_error });
+        Ok(LoweredSource { node, columns, schema, changes, rows: None, history: None })
+    }
+
+    /// The node of the rows of a table, or of the versions that they had, and for each column of the scan its place.
+    fn read_of(&mut self, place: usize, history: bool) -> Result<(NodeId, Vec<usize>)> {
+        let table = &self.sources.tables[place];
+        let mut source = match table.lowered.clone() {
+            Some(source) => source,
+            None => self.add_source(&table.scan.clone(), &table.columns.clone())?,
         };
-        let mut node = self.plan.add(StreamOp::Source(op), vec![], edge);
-        if let Some(normalize) = normalize {
-            node = self.plan.add(StreamOp::Normalize(normalize), vec![node], exact);
+        let own = self.sources.tables[place].scan.own_columns();
+        let mut columns = source.columns.clone();
+        let node = match (source.changes.clone(), history) {
+            (None, _) => source.node,
+            (Some(changes), false) => match source.rows {
+                Some(node) => node,
+                None => {
+                    let edge = self.plan.node(source.node).edge.clone();
+                    // Every retraction is in full from there on: that one row lives for each key need not be minded by those above.
+                    let edge = Edge { schema: Arc::clone(&source.schema), changes: ChangeMode::Retract, ..edge };
+                    self.plan.add(StreamOp::Normalize(changes), vec![source.node], edge)
+                }
+            },
+            (Some(changes), true) => {
+                columns.extend([own, own + 1]);
+                match source.history {
+                    Some(node) => node,
+                    None => self.add_history(&source, changes)?,
+                }
+            }
+        };
+        match history {
+            false => source.rows = Some(node),
+            true => source.history = Some(node),
         }
-        Ok(LoweredSource { node, columns })
+        self.sources.tables[place].lowered = Some(source);
+        Ok((node, columns))
     }
 
-    /// A declared expression over columns of a table, its types coerced.
-    fn over(&self, expr: Expr, schema: &Schema) -> Result<tidemill_plan::op::Expr> {
-        let schema = DFSchema::try_from(schema.clone()).map_err(planning)?;
-        self.state.create_physical_expr(expr, &schema).map_err(planning)
-    }
-}
-
-/// The field of a computed event-time column: the last one of the scan.
-fn scan_field(scan: &StreamScan) -> FieldRef {
-    use datafusion::logical_expr::TableSource;
-    let schema = scan.schema();
-    Arc::clone(&schema.fields()[schema.fields().len() - 1])
-}
-
-/// The delay of a watermark `time` or `time - INTERVAL ..`, if it is that, and a length that no calendar changes.
-fn delay(watermark: &Expr, time: &str) -> Option<Micros> {
-    match watermark {
-        Expr::Column(Column { name, .. }) if name == time => Some(0),
-        Expr::Alias(alias) => delay(&alias.expr, time),
-        Expr::Cast(cast) => delay(&cast.expr, time),
-        Expr::BinaryExpr(binary) if binary.op == Operator::Minus => {
-            let behind = delay(&binary.left, time)?;
-            let length = interval(&binary.right)?;
-            Some(behind + length).filter(|d| *d >= 0)
-        }
-        _ => None,
-    }
-}
-
-/// The length of a constant interval, if no calendar changes it.
-pub(super) fn interval(expr: &Expr) -> Option<Micros> {
-    const DAY: Micros = 86_400_000_000;
-    match expr {
-        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(i)), _) if i.months == 0 && i.nanoseconds % 1_000 == 0 => {
-            Some(i64::from(i.days) * DAY + i.nanoseconds / 1_000)
-        }
-        Expr::Literal(ScalarValue::IntervalDayTime(Some(i)), _) => {
-            Some(i64::from(i.days) * DAY + i64::from(i.milliseconds) * 1_000)
-        }
-        Expr::Alias(alias) => interval(&alias.expr),
-        Expr::Cast(cast) => interval(&cast.expr),
-        _ => None,
+    fn add_history(&mut self, source: &LoweredSource, changes: NormalizeOp) -> Result<NodeId> {
+        let NormalizeOp { key, event_time, on_error } = changes;
+        let event_time = event_time.ok_or_else(|| Error::internal("the history of a table without an event time"))?;
+        let mut fields: Vec<FieldRef> = source.schema.fields().to_vec();
+        fields.push(Arc::new(Field::new(ORDER, DataType::Int64, false)));
+        fields.push(Arc::new(Field::new(GONE, DataType::Boolean, false)));
+        let edge = self.plan.node(source.node).edge.clone();
+        let edge = Edge { schema: Arc::new(Schema::new(fields)), changes: ChangeMode::Append, ..edge };
+        let op = HistoryOp { key, event_time, on_error };
+        Ok(self.plan.add(StreamOp::History(op), vec![source.node], edge))
     }
 }

@@ -19,8 +19,8 @@ use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::write_out;
 use super::source::place;
 use super::{
-    array_of, distinct_on, having, ordered, quantified, row_in, row_null, rows, series, set_operations, share,
-    spellings, values,
+    array_of, distinct_on, excludes, having, ordered, quantified, row_in, row_null, rows, series, set_operations,
+    share, spellings, values,
 };
 use crate::as_of::syntax;
 
@@ -107,7 +107,11 @@ impl VisitorMut for Finish<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let span = select.select_token.0.span;
-        select.from.iter_mut().for_each(|from| syntax::rewrite(&mut from.joins));
+        for from in &mut select.from {
+            if let Err(e) = syntax::rewrite(&mut from.joins) {
+                return ControlFlow::Break(e);
+            }
+        }
         rows::of_select(select);
         write_out(select);
         row_in::rewrite_conditions(select);
@@ -148,7 +152,9 @@ impl VisitorMut for Finish<'_> {
                 ControlFlow::Continue(())
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
-                syntax::rewrite(&mut table_with_joins.joins);
+                if let Err(e) = syntax::rewrite(&mut table_with_joins.joins) {
+                    return ControlFlow::Break(e);
+                }
                 ControlFlow::Continue(())
             }
             TableFactor::MatchRecognize { table, .. } => refuse(table.span(), "MATCH_RECOGNIZE"),
@@ -188,7 +194,7 @@ impl VisitorMut for Finish<'_> {
     /// After what is inside has been visited, since the hint makes a table of it that has been seen to already.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Error> {
         self.hint_in_argument(expr);
-        if let Err(e) = spellings::rewrite(expr) {
+        if let Err(e) = excludes::rewrite(expr).and_then(|()| spellings::rewrite(expr)) {
             return ControlFlow::Break(e);
         }
         row_in::rewrite_value(expr);

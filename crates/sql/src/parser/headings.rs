@@ -11,6 +11,7 @@ use sqlparser::tokenizer::{Token, Word};
 
 use super::ordered::{as_written, is_made};
 use super::source::Source;
+use crate::functions::excluding::is_excluding;
 
 /// Names the columns of `query`, whose tokens are within `range`.
 pub(super) fn name_columns(query: &mut Query, source: &Source, range: Range<usize>) {
@@ -42,6 +43,7 @@ pub(super) fn name_columns(query: &mut Query, source: &Source, range: Range<usiz
 fn needs_name(expr: &Expr) -> bool {
     let column = |e: &Expr| matches!(e, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
     match expr {
+        Expr::Function(function) if is_excluding(&function.name.to_string()) => true,
         Expr::Function(function) => match &function.args {
             FunctionArguments::List(list) => !list.args.iter().all(|arg| match arg {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => column(e),

@@ -13,6 +13,7 @@ pub mod create_table;
 mod define;
 pub mod dialect;
 mod distinct_on;
+mod excludes;
 mod fetch;
 pub mod finish;
 pub mod forms;

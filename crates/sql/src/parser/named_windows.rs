@@ -7,6 +7,8 @@ use sqlparser::ast::{Expr, Ident, NamedWindowDefinition, NamedWindowExpr, Select
 
 use super::own::each_expression;
 
+use super::excludes::only_marks;
+
 /// Writes the windows of `select` out wherever it names them.
 pub(super) fn write_out(select: &mut Select) {
     let mut named = Named { windows: vec![] };
@@ -41,8 +43,8 @@ impl Named {
         let Some(base) = spec.window_name.as_ref().and_then(|name| self.of(name)) else { return };
         spec.window_name = None;
         spec.partition_by.splice(..0, base.partition_by);
-        if spec.order_by.is_empty() {
-            spec.order_by = base.order_by;
+        if only_marks(&spec.order_by) {
+            spec.order_by.splice(..0, base.order_by);
         }
         spec.window_frame = spec.window_frame.take().or(base.window_frame);
     }

@@ -8,6 +8,7 @@ use sqlparser::tokenizer::Token;
 use tidemill_core::{Error, Micros, Result};
 
 use super::dialect::Dialect;
+use super::excludes;
 use super::finish::{Hints, finish};
 use super::forms;
 use super::headings::name_columns;
@@ -150,6 +151,7 @@ impl<'a> Script<'a> {
         let mut tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
         plain_as_of(&mut tokens);
         named_using(&mut tokens);
+        excludes::mark(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
         Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![], notes: vec![] }
     }

@@ -93,7 +93,8 @@ impl<'a> Source<'a> {
                 .tokens
                 .iter()
                 .find(|t| matches!(&t.token, Token::Word(w) if w.value.eq_ignore_ascii_case("EXCLUDE")));
-            let error = Error::unsupported("EXCLUDE in the frame of a window is not supported");
+            let error =
+                Error::statement("EXCLUDE at the end of a frame leaves out CURRENT ROW, GROUP, TIES or NO OTHERS");
             return error.at(span.map_or(self.span_of(end), |t| self.span(t.span)));
         }
         let (message, location) = match message.rsplit_once(" at Line: ") {

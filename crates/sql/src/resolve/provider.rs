@@ -13,6 +13,7 @@ use tidemill_core::{Error, Result};
 use crate::catalog::relation::{Functions, Relation};
 use crate::catalog::{Entry, SystemTable, Table};
 use crate::error::carried;
+use crate::functions::excluding;
 use crate::session::Planner;
 use crate::types::FlinkTypes;
 
@@ -121,6 +122,9 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        if excluding::is_excluding(name) {
+            return excluding::function(name, |aggregate| self.get_aggregate_meta(aggregate));
+        }
         self.state().window_functions().get(name).cloned()
     }
 

@@ -91,7 +91,7 @@ async fn versions(plan: &LogicalPlan) -> Result<Vec<Option<String>>> {
 }
 
 async fn read(plan: &LogicalPlan, state: &SessionState) -> Result<RecordBatch> {
-    let tables = batch::tables_of(plan, 1, BATCH_ROWS).await?;
+    let tables = batch::tables_of(plan, state, 1, BATCH_ROWS).await?;
     let state = batch::state_for(state, 1, BATCH_ROWS)?;
     batch::run(&state, &batch_plan(plan, &tables)?).await
 }

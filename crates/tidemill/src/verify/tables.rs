@@ -92,7 +92,7 @@ impl Tables {
             let splits = held.splits.iter().map(|s| vec![s.clone()]).collect();
             let table = MemoryTable::of_changes(held.source.schema(), splits, held.source.changes())
                 .map_err(|e| datafusion::error::DataFusionError::External(Box::new(e)))?;
-            scan.source = Arc::new(StreamScan::with_source(Arc::clone(&stream.table), Arc::new(table)));
+            scan.source = Arc::new(stream.over(Arc::new(table)));
             Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
         };
         let plan = query.plan.clone().transform_up_with_subqueries(put);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StructArray};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::interleave;
+use arrow::compute::kernels::cmp::not_distinct;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use bytes::Bytes;
 use tidemill_core::format::{Decoded, Decoder, Origin};
@@ -19,6 +21,8 @@ pub(super) struct DebeziumDecoder {
     records: JsonDecoder,
     envelope: bool,
     keyed: bool,
+    /// Where the key stands among the wanted columns; `None` where it is not all there.
+    key: Option<Vec<usize>>,
 }
 
 const BEFORE: usize = 0;
@@ -56,11 +60,20 @@ impl DebeziumDecoder {
             }
         };
         let columns = projection.iter().map(|i| before[*i].clone()).collect::<Vec<_>>();
-        Ok(Self { schema: Arc::new(Schema::new(columns)), records: records.skipping_null(), envelope, keyed })
+        let place = |k: &usize| projection.iter().position(|p| p == k);
+        let key = if keyed { key.iter().map(place).collect() } else { None };
+        Ok(Self { schema: Arc::new(Schema::new(columns)), records: records.skipping_null(), envelope, keyed, key })
     }
 
-    /// The rows that record `record` takes back and inserts: `before` or `after` of it, with their weights.
-    fn change(&self, op: Option<&str>, has: [bool; 2], mut row: impl FnMut(usize, i64)) -> Result<(), String> {
+    /// The rows that a record takes back and inserts: `before` or `after` of it, with their weights. In a table with a key the
+    /// row after an update takes the place of the one before, where both have the `same` key.
+    fn change(
+        &self,
+        op: Option<&str>,
+        has: [bool; 2],
+        same: bool,
+        mut row: impl FnMut(usize, i64),
+    ) -> Result<(), String> {
         let needs = |side: usize, why: &str| match has[side] {
             true => Ok(()),
             false => Err(format!("field '{}' is NULL, and {why}", ["before", "after"][side])),
@@ -75,7 +88,7 @@ impl DebeziumDecoder {
                 if !self.keyed {
                     needs(BEFORE, "the table has no PRIMARY KEY by which the updated row could be found")?;
                 }
-                if has[BEFORE] {
+                if has[BEFORE] && !same {
                     row(BEFORE, -1);
                 }
                 row(AFTER, 1);
@@ -104,12 +117,14 @@ impl Decoder for DebeziumDecoder {
         let ops = op.as_string::<i32>();
         let mut picks: Vec<(usize, usize)> = Vec::with_capacity(batch.num_rows());
         let (mut weights, mut of) = (vec![], vec![]);
+        let same = self.same_key(before.as_struct(), after.as_struct());
         for record in 0..batch.num_rows() {
             if payload.as_ref().is_some_and(|p| p.is_null(record)) {
                 continue;
             }
             let op = ops.is_valid(record).then(|| ops.value(record));
-            let change = self.change(op, [before.is_valid(record), after.is_valid(record)], |side, weight| {
+            let same = same.as_ref().is_some_and(|s| s.value(record));
+            let change = self.change(op, [before.is_valid(record), after.is_valid(record)], same, |side, weight| {
                 picks.push((side, record));
                 weights.push(weight);
                 of.push(record as u32);
@@ -125,6 +140,14 @@ impl Decoder for DebeziumDecoder {
 }
 
 impl DebeziumDecoder {
+    /// The records whose key is the same before and after; `None` where that cannot be told.
+    fn same_key(&self, before: &StructArray, after: &StructArray) -> Option<BooleanBuffer> {
+        let key = self.key.as_ref()?.iter();
+        let mut same = key.map(|k| not_distinct(before.column(*k), after.column(*k)).ok());
+        let first = same.next()??.values().clone();
+        same.try_fold(first, |all, one| Some(&all & one?.values()))
+    }
+
     fn rows(&self, before: &StructArray, after: &StructArray, picks: &[(usize, usize)]) -> Result<RecordBatch> {
         // The decoder keeps fields in the order of the table, and so does a projection: it is ascending.
         let columns = before.columns().iter().zip(after.columns());

@@ -66,6 +66,23 @@ fn a_record_is_one_change_or_two() {
 }
 
 #[test]
+fn with_a_key_an_update_replaces_the_row_of_its_key_and_takes_back_that_of_another() {
+    check(
+        &[0],
+        &[0, 1],
+        &[],
+        r#"{"before":{"id":1,"name":"a","price":1},"after":{"id":1,"name":"b","price":1},"op":"u"}
+{"before":{"id":1,"name":"b","price":1},"after":{"id":2,"name":"b","price":1},"op":"u"}
+"#,
+        expect![[r#"
+            +1 1 | b
+            -1 1 | b
+            +1 2 | b
+        "#]],
+    );
+}
+
+#[test]
 fn an_envelope_is_taken_off() {
     check(
         &[],

@@ -40,11 +40,10 @@ impl Settled {
     /// Of `op` over `inputs`.
     pub(super) fn new(op: &AsOfJoinOp, inputs: &[SchemaRef; 2], output: &SchemaRef) -> Result<Self> {
         let [left, right] = inputs;
-        let keys = op.keys.iter().map(|(_, r)| *r).collect();
         Ok(Self {
             pairing: Pairing::new(op, output),
             left: left.clone(),
-            versions: Versions::new(right, keys, op.times.1, op.matching)?,
+            versions: Versions::new(op, right)?,
             rows: Segments::new(left.clone()),
             waiting: vec![],
             free: vec![],

@@ -38,7 +38,7 @@ fn op(matching: AsOfMatch, outer: bool, residual: bool, form: AsOfForm) -> AsOfJ
         binary(l, datafusion_expr::Operator::NotEq, r, &output).unwrap()
     };
     let residual = residual.then(differ);
-    AsOfJoinOp { keys: vec![(0, 0)], times: (1, 1), matching, outer, residual, temporal: false, form }
+    AsOfJoinOp { keys: vec![(0, 0)], times: (1, 1), matching, outer, residual, gone: None, temporal: false, form }
 }
 
 fn operator(op: &AsOfJoinOp) -> Box<dyn Operator> {
@@ -290,4 +290,40 @@ fn a_late_version_touches_the_rows_of_its_own_time() {
     operator.end_epoch(&mut cx).unwrap();
     let touched: usize = cx.take_emitted().iter().map(Delta::num_rows).sum();
     assert_eq!(touched, 2 * 3, "three rows, each taken back and put out");
+}
+
+/// A version that says that its key is gone ends the one before, and goes with it.
+#[test]
+fn keys_that_are_gone_leave_nothing_behind() {
+    let ([left, _], _) = schemas();
+    let mut fields = side(["rk", "rt", "rv"]).fields().to_vec();
+    fields.push(Arc::new(Field::new("gone", DataType::Boolean, false)));
+    let right: SchemaRef = Arc::new(Schema::new(fields));
+    let output: SchemaRef = Arc::new(Schema::new([left.fields().to_vec(), right.fields().to_vec()].concat()));
+    let residual = datafusion_physical_expr::expressions::not(col("gone", &output).unwrap()).unwrap();
+    let op = AsOfJoinOp {
+        residual: Some(residual),
+        gone: Some(3),
+        ..op(AsOfMatch::AtOrBefore, false, false, AsOfForm::Settled)
+    };
+    let mut operator = instance(&op, &[left.clone(), right.clone()], &output).unwrap();
+    let mut found = vec![];
+    for round in 0..50_i64 {
+        let mut cx = Cx::new(0);
+        let rows = |time: i64| (0..200).map(|i| (vec![Some(round * 200 + i), Some(time), None], 1)).collect::<Vec<_>>();
+        let at = 10 * round;
+        operator.push(0, delta(&left, &[rows(at), rows(at + 4)].concat(), None), &mut cx).unwrap();
+        for (time, gone) in [(at, false), (at + 3, true)] {
+            let rows = delta(&side(["rk", "rt", "rv"]), &rows(time), None);
+            let mut columns = rows.batch.columns().to_vec();
+            columns.push(Arc::new(arrow::array::BooleanArray::from(vec![gone; 200])));
+            let batch = RecordBatch::try_new(right.clone(), columns).unwrap();
+            operator.push(1, Delta::insert(batch), &mut cx).unwrap();
+        }
+        operator.advance(Watermark((at + 10) * 1_000), &mut cx).unwrap();
+        operator.end_epoch(&mut cx).unwrap();
+        found.extend(cx.take_emitted());
+    }
+    assert_eq!(found.iter().map(Delta::num_rows).sum::<usize>(), 50 * 200, "each at its beginning, none after its end");
+    assert!(operator.state().rows <= 200, "{} rows", operator.state().rows);
 }

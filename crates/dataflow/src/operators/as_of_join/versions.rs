@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use tidemill_core::time::to_micros;
 use tidemill_core::{Micros, Result, Watermark};
-use tidemill_plan::op::AsOfMatch;
+use tidemill_plan::op::{AsOfJoinOp, AsOfMatch};
 
 use crate::operators::keyed_states::{Deadlines, KeyDictionary, RowRef, Segments};
 
@@ -21,6 +21,8 @@ pub(super) struct Versions {
     schema: SchemaRef,
     keys: Vec<usize>,
     time: DataType,
+    /// The column that says that a version is the end of the one before and has none of its own.
+    gone: Option<usize>,
     dictionary: KeyDictionary,
     rows: Segments,
     /// By the number of the key: ascending, each time once.
@@ -37,6 +39,7 @@ pub(super) struct Versions {
 struct Version {
     time: i64,
     row: RowRef,
+    gone: bool,
 }
 
 /// A key whose versions came out of order.
@@ -48,15 +51,17 @@ struct Unsorted {
 }
 
 impl Versions {
-    /// None yet, of rows with the columns of `schema`.
-    pub(super) fn new(schema: &SchemaRef, keys: Vec<usize>, time: usize, matching: AsOfMatch) -> Result<Self> {
+    /// None yet, of the right rows of `op`, which have the columns of `schema`.
+    pub(super) fn new(op: &AsOfJoinOp, schema: &SchemaRef) -> Result<Self> {
+        let keys: Vec<usize> = op.keys.iter().map(|(_, r)| *r).collect();
         let fields = schema.fields().iter().map(|f| SortField::new(f.data_type().clone()));
         Ok(Self {
-            matching,
+            matching: op.matching,
+            gone: op.gone,
             schema: schema.clone(),
             dictionary: KeyDictionary::new(schema.project(&keys)?.into())?,
             keys,
-            time: schema.field(time).data_type().clone(),
+            time: schema.field(op.times.1).data_type().clone(),
             rows: Segments::new(schema.clone()),
             of_key: vec![],
             live: 0,
@@ -84,6 +89,7 @@ impl Versions {
         let mut ids = std::mem::take(&mut self.ids);
         self.dictionary.intern(&keys, rows.num_rows(), &mut ids)?;
         self.of_key.resize_with(self.dictionary.size(), VecDeque::new);
+        let gone = self.gone.map(|c| rows.column(c).as_boolean().clone());
         let segment = self.rows.push(rows)?;
         let mut unsorted: Vec<Unsorted> = vec![];
         // By key: its place in `unsorted`, one further.
@@ -98,7 +104,8 @@ impl Versions {
                 }
                 unsorted[at].least = unsorted[at].least.min(*time);
             }
-            versions.push_back(Version { time: *time, row: RowRef { segment, row: row as u32 } });
+            let gone = gone.as_ref().is_some_and(|g| g.value(row));
+            versions.push_back(Version { time: *time, row: RowRef { segment, row: row as u32 }, gone });
             self.passed.push(self.micros(*time).saturating_add(1), *key as u32);
         }
         self.ids = ids;
@@ -202,9 +209,12 @@ impl Versions {
         for key in keys {
             let key = key as usize;
             let below = self.of_key[key].partition_point(|v| self.micros(v.time) < watermark.0);
-            for version in self.of_key[key].drain(..below.saturating_sub(1)) {
+            // The last one may still be asked for, unless it says that there is none.
+            let gone = below > 0 && self.of_key[key][below - 1].gone;
+            for version in self.of_key[key].drain(..if gone { below } else { below.saturating_sub(1) }) {
                 self.rows.release(version.row);
             }
+            self.live -= usize::from(gone && self.of_key[key].is_empty());
         }
         self.compact()
     }

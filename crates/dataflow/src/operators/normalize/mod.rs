@@ -16,6 +16,8 @@ mod out;
 mod tests;
 mod whole;
 
+pub(super) use out::{NEW, OLD};
+
 use arrow::array::{RecordBatch, UInt32Array};
 use tidemill_core::delta::take_rows;
 use tidemill_core::{Error, Result};
@@ -41,7 +43,13 @@ pub fn build(op: &NormalizeOp, node: &Node, input: StepId, graph: &mut Graph) ->
 }
 
 /// Rejects these rows of `batch`, or fails where the table says so.
-fn reject(rows: Vec<u32>, batch: &RecordBatch, reason: String, on_error: OnError, cx: &mut Cx) -> Result<()> {
+pub(super) fn reject(
+    rows: Vec<u32>,
+    batch: &RecordBatch,
+    reason: String,
+    on_error: OnError,
+    cx: &mut Cx,
+) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }

@@ -19,9 +19,9 @@ pub(super) struct Out {
 }
 
 /// A row that was kept before the epoch.
-pub(super) const OLD: usize = 0;
+pub(in crate::operators) const OLD: usize = 0;
 /// A row that came in with it.
-pub(super) const NEW: usize = 1;
+pub(in crate::operators) const NEW: usize = 1;
 
 impl Out {
     /// Adds row `row` of a side.

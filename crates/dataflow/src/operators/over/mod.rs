@@ -1,14 +1,16 @@
-//! Functions with `OVER`, in three forms.
+//! Functions with `OVER`, in four forms.
 //!
 //! - [`updating`]: over any input. The rows are kept with their values, and what an epoch changes is put out anew.
 //! - [`complete`]: rows wait until their whole partition is there: until its window has closed, or the input ends.
 //! - [`event_time`]: rows are ordered by event time, and come out in that order as the watermark moves on.
+//! - [`arrival`]: rows are ordered as they come, and come out at once.
 //!
 //! Read in this order: [`functions`] (what is computed), [`order`] (the order of rows), then [`partitions`] and
-//! [`updating`]; [`waiting`] and [`complete`]; [`habit`], [`running`] and [`event_time`].
+//! [`updating`]; [`waiting`] and [`complete`]; [`habit`], [`running`], [`event_time`] and [`arrival`].
 //!
 //! The values are those of DataFusion's window expressions; which form is right was decided by the plan.
 
+pub mod arrival;
 pub mod complete;
 pub mod event_time;
 pub mod functions;
@@ -26,6 +28,7 @@ use tidemill_core::Result;
 use tidemill_plan::Node;
 use tidemill_plan::op::{OverForm, OverOp};
 
+use self::arrival::Arrival;
 use self::complete::Complete;
 use self::event_time::EventTime;
 use self::updating::Updating;
@@ -48,6 +51,7 @@ pub fn build(
     Ok(graph.add("Over", node.id, vec![(input, routing)], move || {
         let (input, output) = (input_schema.clone(), output.clone());
         Ok(match &op.form {
+            OverForm::Arrival { number } => Box::new(Arrival::new(&op, *number, &input, output)?),
             OverForm::Changes => Box::new(Updating::new(&op, input, output)?),
             OverForm::Partitions { end, allowed_lateness } => {
                 Box::new(Complete::new(&op, end.clone(), *allowed_lateness, event_time, input, output)?)

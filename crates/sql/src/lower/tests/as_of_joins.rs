@@ -133,6 +133,53 @@ fn a_temporal_join_takes_the_version_of_its_time() {
     );
 }
 
+/// A table of changes is read once, whether its rows are asked for or the versions that they had.
+#[test]
+fn of_a_table_of_changes_the_history_is_joined() {
+    let stock = "CREATE TABLE stock (id BIGINT, n BIGINT NOT NULL, at TIMESTAMP(3), PRIMARY KEY (id) NOT ENFORCED, WATERMARK FOR at AS at)
+      WITH ('connector' = 'goes-on', 'changelog.mode' = 'upsert');";
+    plan(
+        &format!(
+            "{stock} SELECT o.id, s.n FROM orders o LEFT JOIN stock FOR SYSTEM_TIME AS OF o.ts AS s ON o.id = s.id;"
+        ),
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project id, n  [append, unbounded]
+                TemporalJoin left ts >= at on=[id = id] if=NOT __history_gone@3 emit=once  [append, event time ts, unbounded]
+                  Source orders columns=[id, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+                  Project __history_order, __history_gone, id, n, at  [append, event time at, unbounded]
+                    History of id by at  [append, event time at, unbounded]
+                      Source stock columns=[id, n, at] changes=tombstones watermark=at  [upsert[0], event time at, unbounded]
+            warning: TemporalJoin over 'orders', 'stock' keeps the last version of each key of the right side, beside what the watermark has not passed, and never lets go of it: it is as many rows as the right side has keys.
+        "#]],
+    );
+    plan(
+        &format!(
+            "{stock} SELECT o.id, s.n, now.n AS m FROM orders o JOIN stock FOR SYSTEM_TIME AS OF o.ts AS s ON o.id = s.id JOIN stock now ON o.id = now.id WHERE o.id > 3;"
+        ),
+        expect![[r#"
+            Sink result  [retract, unbounded]
+              Compact net changes  [retract, unbounded]
+                Project id, n, n@3 AS m  [retract, unbounded]
+                  Join inner on=[id = id]  [retract, unbounded]
+                    Project id, n  [append, unbounded]
+                      TemporalJoin inner ts >= at on=[id = id] if=NOT __history_gone@3 emit=once  [append, event time ts, unbounded]
+                        Filter id@0 > 3  [append, event time ts, unbounded]
+                          Source orders columns=[id, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+                        Project __history_order, __history_gone, id, n, at  [append, event time at, unbounded]
+                          Filter id@0 > 3  [append, event time at, unbounded]
+                            History of id by at  [append, event time at, unbounded]
+                              #2 Source stock columns=[id, n, at] changes=tombstones watermark=at  [upsert[0], event time at, unbounded]
+                    Filter id@0 > 3  [retract, unbounded]
+                      Project id, n  [retract, unbounded]
+                        Normalize by id  [retract, event time at, unbounded]
+                          #2 Source (see above)
+            warning: TemporalJoin over 'orders', 'stock' keeps the last version of each key of the right side, beside what the watermark has not passed, and never lets go of it: it is as many rows as the right side has keys.
+            warning: Join over 'orders', 'stock' keeps every row of both sides, and never lets go of it: bound it by time (l.ts BETWEEN r.ts - INTERVAL .. AND r.ts), or join windows of both sides.
+        "#]],
+    );
+}
+
 #[test]
 fn a_lookup_join_asks_at_the_rim() {
     plan(

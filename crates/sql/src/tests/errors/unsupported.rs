@@ -42,12 +42,12 @@ fn what_is_not_supported() {
 #[test]
 fn forms_of_postgres_that_are_not_there() {
     check(
-        "SELECT SUM(price) OVER (ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES) FROM bid",
+        "SELECT SUM(price) OVER (ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE PEERS) FROM bid",
         expect![[r#"
-            EXCLUDE in the frame of a window is not supported
+            EXCLUDE at the end of a frame leaves out CURRENT ROW, GROUP, TIES or NO OTHERS
               --> line 1, column 78
               |
-            1 | SELECT SUM(price) OVER (ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE TIES) FROM bid
+            1 | SELECT SUM(price) OVER (ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE PEERS) FROM bid
               |                                                                              ^^^^^^^
         "#]],
     );

@@ -16,7 +16,7 @@ use tidemill_plan::window::{WINDOW_TIME_BEFORE_END, Window, WindowKind};
 use super::arithmetic::{floor_to, instant_of, micros, timestamp, wall_micros, wall_of};
 use crate::as_of;
 use crate::error::planning;
-use crate::windows::{WINDOW_COLUMNS, WindowNode};
+use crate::windows::{WINDOW_COLUMNS, WindowNode, arrival};
 
 /// Names of columns that are there only between two steps.
 const T: &str = "__window_t";
@@ -28,7 +28,7 @@ const LAST: &str = "__window_last";
 
 /// `plan` with plain DataFusion in place of every window function and every join by time.
 pub fn expand(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let expanded = plan.transform_up_with_subqueries(|plan| {
+    let expanded = arrival::in_batch(plan).map_err(planning)?.transform_up_with_subqueries(|plan| {
         let changed = match &plan {
             LogicalPlan::Extension(Extension { node }) => match node.as_any().downcast_ref::<WindowNode>() {
                 Some(window) => Some(expand_node(window)?),

@@ -11,4 +11,4 @@ mod tables;
 mod tests;
 
 pub use expand::expand;
-pub use tables::batch_plan;
+pub use tables::{batch_plan, given_name};

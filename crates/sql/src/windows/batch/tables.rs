@@ -18,7 +18,7 @@ use crate::error::planning;
 /// `plan` over the tables given by name instead of over streams, with plain DataFusion for its window functions: ready
 /// for `SessionState::create_physical_plan`.
 ///
-/// A table holds the columns that the source of its name would decode. Rows without event time are left out, as a stream
+/// A table is found by its [`given_name`] and holds the columns that its source would decode; a history all columns of its scan. Rows without event time are left out, as a stream
 /// rejects them.
 pub fn batch_plan(plan: &LogicalPlan, tables: &HashMap<String, Arc<dyn TableProvider>>) -> Result<LogicalPlan> {
     let given = plan.clone().transform_up_with_subqueries(|plan| match plan {
@@ -31,23 +31,28 @@ pub fn batch_plan(plan: &LogicalPlan, tables: &HashMap<String, Arc<dyn TableProv
     expand(given.map_err(planning)?.data)
 }
 
+/// What the rows of a scan are called among the given tables.
+pub fn given_name(stream: &StreamScan) -> String {
+    if stream.history { format!("history of {}", stream.table.name) } else { stream.table.name.clone() }
+}
+
 fn table(
     scan: &TableScan,
     stream: &StreamScan,
     tables: &HashMap<String, Arc<dyn TableProvider>>,
 ) -> PlanResult<LogicalPlan> {
-    let name = &stream.table.name;
-    let Some(provider) = tables.get(name) else { return plan_err!("the rows of table '{name}' are not given") };
+    let name = given_name(stream);
+    let Some(provider) = tables.get(&name) else { return plan_err!("the rows of table '{name}' are not given") };
     let decoded = scan.source.schema();
     // The reference that the plan has for the table may be of any length; this one is looked up nowhere.
     let given = TableReference::bare(name.clone());
     let mut rows = LogicalPlanBuilder::scan(given.clone(), provider_as_source(Arc::clone(provider)), None)?;
     let mut columns: Vec<Expr> = vec![];
-    for field in stream.source.schema().fields() {
+    for field in provider.schema().fields() {
         columns.push(Expr::Column(Column::new(Some(given.clone()), field.name())));
     }
     let time = stream.table.event_time.as_ref().map(|t| &stream.table.columns[t.column]);
-    if let Some(ColumnKind::Computed { expr, .. }) = time.map(|t| &t.kind) {
+    if let (Some(ColumnKind::Computed { expr, .. }), false) = (time.map(|t| &t.kind), stream.history) {
         columns.push(expr.as_ref().clone());
     }
     let named = columns.into_iter().zip(decoded.fields());
