@@ -32,9 +32,9 @@ use crate::error::planning;
 use crate::functions::FlinkSyntax;
 use crate::functions::json::member::JsonArrow;
 use crate::lower::lateral;
-use crate::null_equality;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
 use crate::resolve::{self, FieldNames, Provider};
+use crate::rules;
 use crate::set_all;
 use crate::short_alias;
 use crate::single_row;
@@ -263,7 +263,7 @@ impl Planner {
 /// DataFusion's state for queries that run for ever.
 fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkCasts>)> {
     let rules = Optimizer::new().rules.into_iter().filter(|r| !UNWANTED_RULES.contains(&r.name()));
-    let mut rules: Vec<_> = rules.map(null_equality::kept).collect();
+    let mut rules: Vec<_> = rules.map(rules::kept).collect();
     // What has come down to a join by time goes on down.
     let below = rules.iter().position(|r| r.name() == "push_down_filter").map_or(rules.len(), |at| at + 1);
     rules.insert(below, Arc::new(as_of::push_filter::PushFilterBelowAsOf));
