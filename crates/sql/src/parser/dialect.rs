@@ -51,6 +51,15 @@ impl SqlDialect for Dialect {
         true
     }
 
+    fn supports_group_by_with_modifier(&self) -> bool {
+        true
+    }
+
+    /// `CROSS JOIN b ON ..`.
+    fn supports_cross_join_constraint(&self) -> bool {
+        true
+    }
+
     fn supports_left_associative_joins_without_parens(&self) -> bool {
         true
     }

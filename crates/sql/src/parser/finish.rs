@@ -18,7 +18,10 @@ use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::write_out;
 use super::source::place;
-use super::{array_of, distinct_on, having, quantified, row_in, row_null, series, set_operations, spellings};
+use super::{
+    array_of, distinct_on, grouping_sets, having, joins, quantified, row_in, row_null, series, set_operations,
+    spellings,
+};
 use crate::as_of::syntax;
 
 /// The options of `/*+ OPTIONS(..) */`, by the place of the table's name that they stand behind.
@@ -101,7 +104,11 @@ impl VisitorMut for Finish<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let span = select.select_token.0.span;
-        select.from.iter_mut().for_each(|from| syntax::rewrite(&mut from.joins));
+        select.from.iter_mut().for_each(|from| {
+            joins::rewrite(&mut from.joins);
+            syntax::rewrite(&mut from.joins);
+        });
+        grouping_sets::rewrite(select)?;
         write_out(select);
         row_in::rewrite_conditions(select);
         having::rewrite(select);
@@ -141,6 +148,7 @@ impl VisitorMut for Finish<'_> {
                 ControlFlow::Continue(())
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
+                joins::rewrite(&mut table_with_joins.joins);
                 syntax::rewrite(&mut table_with_joins.joins);
                 ControlFlow::Continue(())
             }
