@@ -33,7 +33,7 @@ use crate::functions::FlinkSyntax;
 use crate::functions::json::member::JsonArrow;
 use crate::lower::lateral;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
-use crate::resolve::{self, FieldNames, Provider};
+use crate::resolve::{self, CountedRows, FieldNames, Provider};
 use crate::rules;
 use crate::set_all;
 use crate::short_alias;
@@ -143,6 +143,7 @@ impl Planner {
     pub(crate) fn plan(&self, query: &ast::Query) -> Result<LogicalPlan> {
         let mut query = query.clone();
         resolve::settle_ctes(&mut query, &self.catalog);
+        resolve::settle_outer_aliases(&mut query);
         self.open_hinted(&mut query)?;
         windows::legacy::rewrite(&mut query)?;
         resolve::name_duplicates(&mut query);
@@ -155,7 +156,10 @@ impl Planner {
                 self.sql_to_rel(&provider, |s| s.sql_to_expr(expr, schema, &mut PlannerContext::new()))
             })
         })?;
-        resolve::without_named_casts(plan).and_then(unnest::flatten).map_err(planning)
+        resolve::without_named_casts(plan)
+            .and_then(resolve::without_counted_rows)
+            .and_then(unnest::flatten)
+            .map_err(planning)
     }
 
     /// An expression over the columns of `schema`, its types coerced.
@@ -272,7 +276,8 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
         .with_type_planner(Arc::new(FlinkTypes))
         .with_optimizer_rules(rules);
     // Asked before DataFusion's own, which would answer for the same forms.
-    let own: [Arc<dyn ExprPlanner>; 3] = [Arc::new(FlinkSyntax::new(clock)), Arc::new(JsonArrow), Arc::new(FieldNames)];
+    let own: [Arc<dyn ExprPlanner>; 4] =
+        [Arc::new(FlinkSyntax::new(clock)), Arc::new(JsonArrow), Arc::new(FieldNames), Arc::new(CountedRows)];
     builder.expr_planners().get_or_insert_default().splice(0..0, own);
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;

@@ -141,6 +141,10 @@ fn flat_join(join: &Join) -> PlanResult<Option<LogicalPlan>> {
     if !always || !join.on.is_empty() || subquery.outer_ref_columns.is_empty() {
         return Ok(None);
     }
+    // Without lists there is nothing to take apart: that is any other lateral join.
+    if !subquery.subquery.exists(|p| Ok(matches!(p, LogicalPlan::Unnest(_))))? {
+        return Ok(None);
+    }
     let left = join.left.as_ref();
     let own = |e: &Expr| matches!(e, Expr::OuterReferenceColumn(_, c) if left.schema().has_column(c));
     if !subquery.outer_ref_columns.iter().all(own) {

@@ -58,9 +58,23 @@ impl Left<'_> {
             LogicalPlan::Projection(projection) => {
                 let Some(rows) = self.with(&projection.input)? else { return Ok(None) };
                 let own = projection.expr.iter().cloned().map(of_the_row).collect::<PlanResult<Vec<_>>>()?;
+                // One more column of a name would not be found by it.
+                if own.iter().any(|e| self.has_name(e)) {
+                    return Ok(None);
+                }
                 self.project(rows, own)?
             }
             LogicalPlan::SubqueryAlias(alias) => {
+                // Its columns go straight to their new names: the old ones may be those of the left side, `LATERAL (SELECT t.a)`.
+                if let LogicalPlan::Projection(projection) = without_names(&alias.input) {
+                    let Some(rows) = self.with(&projection.input)? else { return Ok(None) };
+                    let own = projection.expr.iter().cloned().zip(alias.schema.fields());
+                    let named = own.map(|(e, f)| {
+                        Ok(of_the_row(e)?.unalias().alias_qualified(Some(alias.alias.clone()), f.name()))
+                    });
+                    let named = named.collect::<PlanResult<Vec<_>>>()?;
+                    return self.project(rows, named)?.build().map(Some);
+                }
                 let Some(rows) = self.with(&alias.input)? else { return Ok(None) };
                 let columns = alias.input.schema().columns().into_iter().zip(alias.schema.fields());
                 let named = columns.map(|(c, f)| Expr::Column(c).alias_qualified(Some(alias.alias.clone()), f.name()));
@@ -86,9 +100,24 @@ impl Left<'_> {
         rows.build().map(Some)
     }
 
+    /// Whether a column of the left side has the name of `expr`, or would be meant by it too.
+    fn has_name(&self, expr: &Expr) -> bool {
+        let (qualifier, name) = expr.qualified_name();
+        let same = |c: &Column| c.relation.is_none() || qualifier.is_none() || c.relation == qualifier;
+        self.columns.iter().any(|c| c.name == name && same(c))
+    }
+
     fn project(&self, rows: LogicalPlan, own: Vec<Expr>) -> PlanResult<LogicalPlanBuilder> {
         let left = self.columns.iter().cloned().map(Expr::Column);
         LogicalPlanBuilder::from(rows).project(left.chain(own).collect::<Vec<_>>())
+    }
+}
+
+fn without_names(plan: &LogicalPlan) -> &LogicalPlan {
+    match plan {
+        LogicalPlan::Subquery(subquery) => without_names(&subquery.subquery),
+        LogicalPlan::SubqueryAlias(alias) => without_names(&alias.input),
+        other => other,
     }
 }
 

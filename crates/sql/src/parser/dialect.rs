@@ -4,6 +4,7 @@ use std::any::TypeId;
 
 use sqlparser::ast::Expr;
 use sqlparser::dialect::{Dialect as SqlDialect, GenericDialect};
+use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
 
 use super::forms;
@@ -29,6 +30,11 @@ impl SqlDialect for Dialect {
 
     fn is_identifier_part(&self, ch: char) -> bool {
         ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    /// `.. AS top` without its AS: TOP stands before a SELECT list where it stands at all.
+    fn is_column_alias(&self, keyword: &Keyword, _: &mut Parser) -> bool {
+        *keyword == Keyword::TOP || !RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {

@@ -16,11 +16,11 @@ use tidemill_core::{Error, Result, Span};
 use super::dialect::Dialect;
 use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
-use super::named_windows::write_out;
+use super::named_windows::{self, write_out};
 use super::source::place;
 use super::{
-    array_of, distinct_on, grouping_sets, having, joins, quantified, row_in, row_null, series, set_operations,
-    spellings,
+    array_of, distinct_on, grouping_sets, having, joins, lateral_names, outer_aggregates, quantified, row_in, row_null,
+    series, set_operations, spellings,
 };
 use crate::as_of::syntax;
 
@@ -90,6 +90,7 @@ impl VisitorMut for Finish<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let span = query.span();
         set_operations::rewrite(&mut query.body);
+        named_windows::write_out_in_order(query);
         spellings::limit(query);
         refuse_if(query.with.as_ref().is_some_and(|w| w.recursive), span, "WITH RECURSIVE")?;
         refuse_if(!query.locks.is_empty(), span, "FOR UPDATE")?;
@@ -111,6 +112,7 @@ impl VisitorMut for Finish<'_> {
         grouping_sets::rewrite(select)?;
         write_out(select);
         row_in::rewrite_conditions(select);
+        outer_aggregates::rewrite(select);
         having::rewrite(select);
         series::rewrite_values(select);
         refuse_if(select.projection.is_empty(), span, "SELECT without columns, other than in EXISTS (..),")?;
@@ -145,6 +147,10 @@ impl VisitorMut for Finish<'_> {
                 if let Some(ObjectNamePart::Identifier(last)) = name.0.last() {
                     *with_hints = self.hint_behind(last);
                 }
+                ControlFlow::Continue(())
+            }
+            TableFactor::Derived { lateral: true, subquery, alias, .. } => {
+                lateral_names::write_out(subquery, alias, span);
                 ControlFlow::Continue(())
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {

@@ -6,11 +6,30 @@
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Ident, NamedWindowDefinition, NamedWindowExpr, Query, Select, VisitMut, VisitorMut, WindowSpec, WindowType,
+    Expr, Ident, NamedWindowDefinition, NamedWindowExpr, Query, Select, SetExpr, VisitMut, VisitorMut, WindowSpec,
+    WindowType,
 };
 
 /// Writes the windows of `select` out wherever it names them.
 pub(super) fn write_out(select: &mut Select) {
+    let mut named = windows_of(select);
+    // It never breaks.
+    let _ = select.projection.visit(&mut named);
+    let _ = select.qualify.visit(&mut named);
+}
+
+/// Writes the windows of a query's SELECT out in its ORDER BY.
+pub(super) fn write_out_in_order(query: &mut Query) {
+    if let (SetExpr::Select(select), Some(order)) = (query.body.as_mut(), &mut query.order_by)
+        && !select.named_window.is_empty()
+    {
+        // It never breaks.
+        let _ = order.visit(&mut windows_of(select));
+    }
+}
+
+/// The windows that `select` names, each written out.
+fn windows_of(select: &mut Select) -> Named {
     let mut named = Named { windows: vec![], depth: 0 };
     for NamedWindowDefinition(name, window) in &mut select.named_window {
         match window {
@@ -25,9 +44,7 @@ pub(super) fn write_out(select: &mut Select) {
             named.windows.push((name.clone(), spec.clone()));
         }
     }
-    // It never breaks.
-    let _ = select.projection.visit(&mut named);
-    let _ = select.qualify.visit(&mut named);
+    named
 }
 
 struct Named {

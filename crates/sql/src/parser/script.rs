@@ -206,7 +206,7 @@ impl<'a> Script<'a> {
         let at = self.here();
         let unsupported = |what: &str| Err(Error::unsupported(format!("{what} is not supported")).at(at));
         match self.peek_word().unwrap_or_default().as_str() {
-            "SELECT" | "WITH" | "VALUES" | "" => self.select().map(|s| StatementKind::Select(Box::new(s))),
+            "SELECT" | "WITH" | "VALUES" | "TABLE" | "" => self.select().map(|s| StatementKind::Select(Box::new(s))),
             "INSERT" => self.insert().map(|i| StatementKind::Insert(Box::new(i))),
             "CREATE" => self.create(),
             "DROP" => self.drop(),

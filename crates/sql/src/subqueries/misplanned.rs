@@ -6,6 +6,7 @@
 //! - A condition on outer columns below an aggregate over all rows, of which more is asked than its value: it has a row over nothing
 //!   too, which DataFusion only sees where the value is the subquery's, or a plain calculation with it.
 //! - A condition on outer columns that reads a column whose name another has as well: above the subquery they are one.
+//! - `x > ANY (..)` over the same table as the rows: both sides are compared as if they were one column.
 //! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -28,13 +29,19 @@ pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
     };
     match plain_not_in {
         Some(of) if !super::asks(&of.expr) => super::is_correlated(&of.subquery),
-        _ => null_matters(condition, false) || any_subquery(condition, &|s| below(s) || looks_past(s, &[input])),
+        _ => {
+            null_matters(condition, false)
+                || compares_with_itself(condition)
+                || any_subquery(condition, &|s| below(s) || looks_past(s, &[input]))
+        }
     }
 }
 
 /// Of an expression of `node` that gives a value.
 pub(super) fn value(expr: &Expr, node: &LogicalPlan) -> bool {
-    null_matters(expr, true) || any_subquery(expr, &|s| below(s) || looks_past(s, &node.inputs()))
+    null_matters(expr, true)
+        || compares_with_itself(expr)
+        || any_subquery(expr, &|s| below(s) || looks_past(s, &node.inputs()))
 }
 
 /// Of a join whose right side is a subquery.
@@ -64,6 +71,19 @@ fn null_matters(expr: &Expr, matters: bool) -> bool {
             found
         }
     }
+}
+
+/// Whether a value is compared with those of a subquery in which its columns have the names of others.
+fn compares_with_itself(expr: &Expr) -> bool {
+    let named_so = |e: &Expr| match e {
+        Expr::SetComparison(SetComparison { expr, subquery, .. }) => {
+            let columns = expr.column_refs();
+            let has = |node: &LogicalPlan| Ok(columns.iter().any(|c| node.schema().has_column(c)));
+            subquery.subquery.exists(has)
+        }
+        _ => Ok(false),
+    };
+    expr.exists(named_so).unwrap_or(false)
 }
 
 /// Whether it is so of a subquery in `expr`.
