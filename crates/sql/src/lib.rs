@@ -7,7 +7,7 @@
 //! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
 //!    names, `types`, `casts`, `decimals` and `unnest` mean what Flink means by them, `set_all` keeps equal rows apart in set operations,
 //!    `lateral` does on each row what is made of it alone, `single_row` guards subqueries that are used as values, `subqueries` makes joins of those that DataFusion does not,
-//!    `null_equality` keeps two of its rules from harm, `error` puts its errors in our words.
+//!    `rules` keeps some of its rules from harm, `error` puts its errors in our words.
 //! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
 //!
 //! This crate parses and plans. It runs nothing, and knows neither the dataflow nor any connector.
@@ -25,8 +25,8 @@ mod decimals;
 mod error;
 pub mod functions;
 mod lateral;
-mod null_equality;
 mod resolve;
+mod rules;
 pub mod session;
 mod set_all;
 mod short_alias;

@@ -33,9 +33,9 @@ use crate::error::planning;
 use crate::functions::FlinkSyntax;
 use crate::functions::json::member::JsonArrow;
 use crate::lateral;
-use crate::null_equality;
 use crate::parser::{EmitClause, Insert, Statement, StatementKind};
-use crate::resolve::{self, FieldNames, Provider};
+use crate::resolve::{self, CountedRows, FieldNames, Provider};
+use crate::rules;
 use crate::set_all;
 use crate::short_alias;
 use crate::single_row;
@@ -153,6 +153,7 @@ impl Planner {
         let mut query = query.clone();
         resolve::settle_ctes(&mut query, &self.catalog);
         resolve::rename_shadowing(&mut query);
+        resolve::settle_outer_aliases(&mut query);
         resolve::name_lateral(&mut query);
         self.open_hinted(&mut query)?;
         windows::legacy::rewrite(&mut query)?;
@@ -169,7 +170,7 @@ impl Planner {
             windows::range_offset::check(&plan)?;
             Ok(plan)
         })?;
-        resolve::without_named_casts(plan).map_err(planning)
+        resolve::without_named_casts(plan).and_then(resolve::without_counted_rows).map_err(planning)
     }
 
     /// An expression over the columns of `schema`, its types coerced.
@@ -278,7 +279,7 @@ impl Planner {
 /// DataFusion's state for queries that run for ever.
 fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkCasts>)> {
     let rules = Optimizer::new().rules.into_iter().filter(|r| !UNWANTED_RULES.contains(&r.name()));
-    let mut rules: Vec<_> = rules.map(null_equality::kept).collect();
+    let mut rules: Vec<_> = rules.map(rules::kept).collect();
     // What has come down to a join by time goes on down.
     let below = rules.iter().position(|r| r.name() == "push_down_filter").map_or(rules.len(), |at| at + 1);
     rules.insert(below, Arc::new(as_of::push_filter::PushFilterBelowAsOf));
@@ -287,7 +288,8 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
         .with_type_planner(Arc::new(FlinkTypes))
         .with_optimizer_rules(rules);
     // Asked before DataFusion's own, which would answer for the same forms.
-    let own: [Arc<dyn ExprPlanner>; 3] = [Arc::new(FlinkSyntax::new(clock)), Arc::new(JsonArrow), Arc::new(FieldNames)];
+    let own: [Arc<dyn ExprPlanner>; 4] =
+        [Arc::new(FlinkSyntax::new(clock)), Arc::new(JsonArrow), Arc::new(FieldNames), Arc::new(CountedRows)];
     builder.expr_planners().get_or_insert_default().splice(0..0, own);
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;

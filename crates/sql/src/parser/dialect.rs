@@ -4,6 +4,7 @@ use std::any::TypeId;
 
 use sqlparser::ast::Expr;
 use sqlparser::dialect::{Dialect as SqlDialect, GenericDialect};
+use sqlparser::keywords::{Keyword, RESERVED_FOR_COLUMN_ALIAS};
 use sqlparser::parser::{Parser, ParserError};
 
 use super::forms;
@@ -31,6 +32,11 @@ impl SqlDialect for Dialect {
         ch.is_alphanumeric() || ch == '_' || ch == '$'
     }
 
+    /// `.. AS top` without its AS: TOP stands before a SELECT list where it stands at all.
+    fn is_column_alias(&self, keyword: &Keyword, _: &mut Parser) -> bool {
+        *keyword == Keyword::TOP || !RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
+    }
+
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
         forms::prefix(parser)
     }
@@ -48,6 +54,15 @@ impl SqlDialect for Dialect {
     }
 
     fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_with_modifier(&self) -> bool {
+        true
+    }
+
+    /// `CROSS JOIN b ON ..`.
+    fn supports_cross_join_constraint(&self) -> bool {
         true
     }
 

@@ -16,11 +16,11 @@ use tidemill_core::{Error, Result, Span};
 use super::dialect::Dialect;
 use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
-use super::named_windows::write_out;
+use super::named_windows::{self, write_out};
 use super::source::place;
 use super::{
-    array_of, distinct_on, excludes, having, ordered, quantified, row_in, row_null, rows, series, set_operations,
-    share, spellings, values,
+    array_of, distinct_on, excludes, grouping_sets, having, joins, ordered, outer_aggregates, quantified, row_in,
+    row_null, rows, series, set_operations, share, spellings, values,
 };
 use crate::as_of::syntax;
 
@@ -93,6 +93,7 @@ impl VisitorMut for Finish<'_> {
         values::rewrite(&mut query.body);
         rows::of_query(query);
         ordered::rewrite(query);
+        named_windows::write_out_in_order(query);
         spellings::limit(query);
         refuse_if(query.with.as_ref().is_some_and(|w| w.recursive), span, "WITH RECURSIVE")?;
         refuse_if(!query.locks.is_empty(), span, "FOR UPDATE")?;
@@ -108,13 +109,16 @@ impl VisitorMut for Finish<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let span = select.select_token.0.span;
         for from in &mut select.from {
+            joins::rewrite(&mut from.joins);
             if let Err(e) = syntax::rewrite(&mut from.joins) {
                 return ControlFlow::Break(e);
             }
         }
         rows::of_select(select);
+        grouping_sets::rewrite(select)?;
         write_out(select);
         row_in::rewrite_conditions(select);
+        outer_aggregates::rewrite(select);
         having::rewrite(select);
         series::rewrite_values(select);
         refuse_if(select.projection.is_empty(), span, "SELECT without columns, other than in EXISTS (..),")?;
@@ -152,6 +156,7 @@ impl VisitorMut for Finish<'_> {
                 ControlFlow::Continue(())
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
+                joins::rewrite(&mut table_with_joins.joins);
                 if let Err(e) = syntax::rewrite(&mut table_with_joins.joins) {
                     return ControlFlow::Break(e);
                 }

@@ -12,7 +12,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::interval::{self, Unit};
-use super::{json, json_make, quantified, spellings, types};
+use super::{grouping_sets, json, json_make, quantified, spellings, types};
 
 type Parsed<T> = Result<T, ParserError>;
 
@@ -51,7 +51,7 @@ pub fn prefix(parser: &mut Parser) -> Option<Parsed<Expr>> {
     if parser.peek_token_ref().token == Token::Minus && word_at(parser, 1, "INTERVAL") {
         return negative_interval(parser);
     }
-    if let Some(parsed) = spellings::prefix(parser) {
+    if let Some(parsed) = spellings::prefix(parser).or_else(|| grouping_sets::prefix(parser)) {
         return Some(parsed);
     }
     let [first, second] = [0, 1].map(|n| parser.peek_nth_token_ref(n));

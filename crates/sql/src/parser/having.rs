@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, GroupByExpr, Query, Select, Visit, Visitor};
+use sqlparser::ast::{BinaryOperator, Expr, Function, GroupByExpr, Query, Select, Visit, Visitor};
 use sqlparser::parser::Parser;
 
 use super::dialect::Dialect;
@@ -39,6 +39,12 @@ struct Aggregates {
     depth: usize,
 }
 
+/// Whether it is such an aggregate.
+pub(super) fn is_known_aggregate(function: &Function) -> bool {
+    let name = function.name.to_string();
+    function.over.is_none() && KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 const KNOWN: [&str; 6] = ["count", "sum", "min", "max", "avg", "array_agg"];
 
 impl Visitor for Aggregates {
@@ -56,13 +62,7 @@ impl Visitor for Aggregates {
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Function(f) if self.depth == 0 && f.over.is_none() => {
-                let name = f.name.to_string();
-                match KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known)) {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                }
-            }
+            Expr::Function(f) if self.depth == 0 && is_known_aggregate(f) => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         }
     }

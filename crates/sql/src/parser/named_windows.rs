@@ -3,14 +3,32 @@
 //! DataFusion looks for names in the columns of a result only, not in `QUALIFY`, and drops the name in `OVER (w ROWS ..)`.
 //! A name that is not there is left for it to refuse.
 
-use sqlparser::ast::{Expr, Ident, NamedWindowDefinition, NamedWindowExpr, Select, WindowSpec, WindowType};
-
-use super::own::each_expression;
+use sqlparser::ast::{
+    Expr, Ident, NamedWindowDefinition, NamedWindowExpr, Query, Select, SetExpr, WindowSpec, WindowType,
+};
 
 use super::excludes::only_marks;
+use super::own::each_expression;
 
 /// Writes the windows of `select` out wherever it names them.
 pub(super) fn write_out(select: &mut Select) {
+    let named = windows_of(select);
+    each_expression(&mut select.projection, |expr, depth| named.write_out(expr, depth));
+    each_expression(&mut select.qualify, |expr, depth| named.write_out(expr, depth));
+}
+
+/// Writes the windows of a query's SELECT out in its ORDER BY.
+pub(super) fn write_out_in_order(query: &mut Query) {
+    if let (SetExpr::Select(select), Some(order)) = (query.body.as_mut(), &mut query.order_by)
+        && !select.named_window.is_empty()
+    {
+        let named = windows_of(select);
+        each_expression(order, |expr, depth| named.write_out(expr, depth));
+    }
+}
+
+/// The windows that `select` names, each written out.
+fn windows_of(select: &mut Select) -> Named {
     let mut named = Named { windows: vec![] };
     for NamedWindowDefinition(name, window) in &mut select.named_window {
         match window {
@@ -25,8 +43,7 @@ pub(super) fn write_out(select: &mut Select) {
             named.windows.push((name.clone(), spec.clone()));
         }
     }
-    each_expression(&mut select.projection, |expr, depth| named.write_out(expr, depth));
-    each_expression(&mut select.qualify, |expr, depth| named.write_out(expr, depth));
+    named
 }
 
 struct Named {

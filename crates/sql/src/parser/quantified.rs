@@ -2,11 +2,14 @@
 //!
 //! - `x IN (VALUES (1), (2))` is `x IN (1, 2)`, `x < ANY (VALUES (1), (2))` is `x < 1 OR x < 2`;
 //! - `x < ANY(array)` is `NOT (x >= ALL(array))`, since only ALL knows of NULL within the array;
-//! - `x LIKE ANY(ARRAY[a, b])` is `x LIKE a OR x LIKE b`.
+//! - `x LIKE ANY (a, b)` and `LIKE ANY (ARRAY[a, b])` are `x LIKE a OR x LIKE b`, with ALL `AND` stands between them.
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, Query, SelectItem, SetExpr, Spanned, UnaryOperator, Value};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, SetExpr,
+    Spanned, UnaryOperator, Value,
+};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Span, Token};
 use tidemill_core::Error;
@@ -79,15 +82,13 @@ pub(super) fn rewrite(expr: &mut Expr) -> ControlFlow<Error> {
                 *expr = made;
             }
         }
-        Expr::Like { any: any @ true, pattern, .. } | Expr::ILike { any: any @ true, pattern, .. } => {
-            let patterns = match pattern.as_mut() {
-                Expr::Nested(inner) => match inner.as_mut() {
-                    Expr::Array(array) => std::mem::take(&mut array.elem),
-                    other @ Expr::Value(_) => vec![other.clone()],
-                    _ => vec![],
-                },
-                Expr::Tuple(patterns) => std::mem::take(patterns),
-                _ => vec![],
+        Expr::Like { any, pattern, .. } | Expr::ILike { any, pattern, .. } => {
+            let (patterns, joined_by) = match pattern.as_mut() {
+                pattern if *any => (written_patterns(pattern), BinaryOperator::Or),
+                // sqlparser knows of ANY, and takes ALL and SOME for functions.
+                Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("ALL") => (args(f), BinaryOperator::And),
+                Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("SOME") => (args(f), BinaryOperator::Or),
+                _ => return ControlFlow::Continue(()),
             };
             *any = false;
             let likes = patterns.into_iter().map(|one| {
@@ -97,7 +98,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> ControlFlow<Error> {
                 }
                 like
             });
-            let Some(made) = joined(likes, BinaryOperator::Or) else {
+            let Some(made) = joined(likes, joined_by) else {
                 let error =
                     Error::unsupported("LIKE ANY takes patterns that are written out: LIKE ANY (ARRAY['a%', 'b%'])");
                 return ControlFlow::Break(error.at(place(span)));
@@ -107,6 +108,33 @@ pub(super) fn rewrite(expr: &mut Expr) -> ControlFlow<Error> {
         _ => {}
     }
     ControlFlow::Continue(())
+}
+
+/// The patterns behind ANY.
+fn written_patterns(behind: &mut Expr) -> Vec<Expr> {
+    match behind {
+        Expr::Nested(inner) => match inner.as_mut() {
+            Expr::Array(array) => std::mem::take(&mut array.elem),
+            other @ Expr::Value(_) => vec![other.clone()],
+            _ => vec![],
+        },
+        Expr::Tuple(patterns) => std::mem::take(patterns),
+        _ => vec![],
+    }
+}
+
+/// The patterns of what was taken for a call.
+fn args(call: &Function) -> Vec<Expr> {
+    let FunctionArguments::List(list) = &call.args else { return vec![] };
+    let args = list.args.iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Some(e.clone()),
+        _ => None,
+    });
+    let args = args.collect::<Option<Vec<_>>>().unwrap_or_default();
+    match args.as_slice() {
+        [Expr::Array(array)] => array.elem.clone(),
+        _ => args,
+    }
 }
 
 /// The rows of a query that is nothing but VALUES.

@@ -205,7 +205,7 @@ impl<'a> Script<'a> {
     fn statement(&mut self) -> Result<StatementKind> {
         let at = self.here();
         match self.peek_word().unwrap_or_default().as_str() {
-            "SELECT" | "WITH" | "VALUES" | "" => self.select().map(|s| StatementKind::Select(Box::new(s))),
+            "SELECT" | "WITH" | "VALUES" | "TABLE" | "" => self.select().map(|s| StatementKind::Select(Box::new(s))),
             "INSERT" => self.insert().map(|i| StatementKind::Insert(Box::new(i))),
             "CREATE" => self.create(),
             "DROP" => self.drop(),

@@ -1,4 +1,5 @@
-//! `EXCEPT ALL` and `INTERSECT ALL`, which DataFusion answers as if rows were not counted, and `MINUS`, which is `EXCEPT`.
+//! `EXCEPT ALL` and `INTERSECT ALL`, which DataFusion answers as if rows were not counted, `MINUS`, which is `EXCEPT`, and `TABLE t`,
+//! which is `SELECT * FROM t`.
 
 use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor,
@@ -14,6 +15,11 @@ pub const INTERSECT_ALL: &str = "__intersect_all";
 
 /// Rewrites the set operations of a query.
 pub(super) fn rewrite(body: &mut SetExpr) {
+    if let SetExpr::Table(table) = body {
+        let names = [table.schema_name.take(), table.table_name.take()].into_iter().flatten().map(Ident::new);
+        let relation = table_factor(ObjectName::from(names.collect::<Vec<_>>()), vec![]);
+        *body = *select_all(vec![TableWithJoins { relation, joins: vec![] }]).body;
+    }
     let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return };
     rewrite(left);
     rewrite(right);

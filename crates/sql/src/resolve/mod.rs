@@ -1,11 +1,14 @@
 //! Names: what DataFusion's planner asks for, and names that differ from what there is only in case.
 //!
-//! `provider` opens tables and views by name; `hinted` those with options of their own. `ctes`, `mend` and `fields` find
-//! what differs only in case: common table expressions, columns, fields of rows. `shadowed` tells common table
-//! expressions of one name apart, `duplicates` columns of one name, and `named_casts` expressions that differ by a cast. `using` writes joins by the names of columns out. `lateral_names` keeps the names
-//! of columns from outside. `locate` finds the place of an error.
+//! `provider` opens tables and views by name; `hinted` those with options of their own. `ctes`, `aliases`, `mend` and `fields`
+//! find what differs only in case: common table expressions, tables of outer queries, columns, fields of rows. `shadowed`
+//! tells common table expressions of one name apart, `duplicates` columns of one name, and `named_casts` expressions that
+//! differ by a cast. `counted_rows` counts the rows of one table. `using` writes joins by the names of columns out.
+//! `lateral_names` keeps the names of columns from outside. `locate` finds the place of an error.
 
+mod aliases;
 mod call_names;
+mod counted_rows;
 mod ctes;
 mod duplicates;
 mod fields;
@@ -20,6 +23,8 @@ mod using;
 
 use sqlparser::ast::{Visit, VisitMut};
 
+pub(crate) use aliases::settle_outer_aliases;
+pub(crate) use counted_rows::{CountedRows, without_counted_rows};
 pub(crate) use ctes::settle_ctes;
 pub(crate) use duplicates::{distinct_groups, name_duplicates};
 pub(crate) use fields::FieldNames;

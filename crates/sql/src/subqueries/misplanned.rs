@@ -3,13 +3,16 @@
 //! - `x IN (..)` anywhere but among the conditions of a WHERE: its mark is false where SQL says NULL, which shows below NOT.
 //! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there;
 //!   or within a subquery in FROM: it is pulled up without its columns.
+//! - A condition on outer columns below an aggregate over all rows, of which more is asked than its value: it has a row over nothing
+//!   too, which DataFusion only sees where the value is the subquery's, or a plain calculation with it.
 //! - A condition on outer columns that reads a column whose name another has as well: above the subquery they are one.
+//! - `x > ANY (..)` over the same table as the rows: both sides are compared as if they were one column.
 //! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, JoinType};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
-use datafusion::logical_expr::logical_plan::{Join, Subquery, SubqueryAlias};
+use datafusion::logical_expr::logical_plan::{Aggregate, Join, Subquery, SubqueryAlias};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, LogicalPlan, Operator};
 
@@ -26,13 +29,19 @@ pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
     };
     match plain_not_in {
         Some(of) if !super::asks(&of.expr) => super::is_correlated(&of.subquery),
-        _ => null_matters(condition, false) || any_subquery(condition, &|s| below(s) || looks_past(s, &[input])),
+        _ => {
+            null_matters(condition, false)
+                || compares_with_itself(condition)
+                || any_subquery(condition, &|s| below(s) || looks_past(s, &[input]))
+        }
     }
 }
 
 /// Of an expression of `node` that gives a value.
 pub(super) fn value(expr: &Expr, node: &LogicalPlan) -> bool {
-    null_matters(expr, true) || any_subquery(expr, &|s| below(s) || looks_past(s, &node.inputs()))
+    null_matters(expr, true)
+        || compares_with_itself(expr)
+        || any_subquery(expr, &|s| below(s) || looks_past(s, &node.inputs()))
 }
 
 /// Of a join whose right side is a subquery.
@@ -64,6 +73,19 @@ fn null_matters(expr: &Expr, matters: bool) -> bool {
     }
 }
 
+/// Whether a value is compared with those of a subquery in which its columns have the names of others.
+fn compares_with_itself(expr: &Expr) -> bool {
+    let named_so = |e: &Expr| match e {
+        Expr::SetComparison(SetComparison { expr, subquery, .. }) => {
+            let columns = expr.column_refs();
+            let has = |node: &LogicalPlan| Ok(columns.iter().any(|c| node.schema().has_column(c)));
+            subquery.subquery.exists(has)
+        }
+        _ => Ok(false),
+    };
+    expr.exists(named_so).unwrap_or(false)
+}
+
 /// Whether it is so of a subquery in `expr`.
 fn any_subquery(expr: &Expr, is_so: &dyn Fn(&Subquery) -> bool) -> bool {
     expr.exists(|e| {
@@ -82,7 +104,45 @@ fn any_subquery(expr: &Expr, is_so: &dyn Fn(&Subquery) -> bool) -> bool {
 fn below(subquery: &Subquery) -> bool {
     let plan = &subquery.subquery;
     let held_back = |node: &LogicalPlan| Ok(holds_back(node) && !node.all_out_ref_exprs().is_empty());
-    super::is_correlated(subquery) && (plan.exists(held_back).unwrap_or(false) || same_names(plan))
+    super::is_correlated(subquery)
+        && (plan.exists(held_back).unwrap_or(false) || row_over_nothing(plan) || same_names(plan))
+}
+
+/// Whether the row that an aggregate has over nothing, of which outer columns decide, is asked for more than its value.
+fn row_over_nothing(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => match projection.input.as_ref() {
+            LogicalPlan::Aggregate(aggregate) => {
+                over_all(aggregate) && !projection.expr.iter().all(is_plain_value) || row_over_nothing(&aggregate.input)
+            }
+            other => row_over_nothing(other),
+        },
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => below_more(&aggregate.input),
+        other => below_more(other),
+    }
+}
+
+/// Whether there is such an aggregate anywhere in `plan`, below something else.
+fn below_more(plan: &LogicalPlan) -> bool {
+    plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(aggregate) if over_all(aggregate)))).unwrap_or(false)
+}
+
+/// Whether it is an aggregate over all rows, which outer columns choose.
+fn over_all(aggregate: &Aggregate) -> bool {
+    aggregate.group_expr.is_empty() && !aggregate.input.all_out_ref_exprs().is_empty()
+}
+
+/// A value, or a calculation with it whose operators are NULL for NULL.
+fn is_plain_value(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) | Expr::Literal(..) => true,
+        Expr::Alias(alias) => is_plain_value(&alias.expr),
+        Expr::Cast(cast) => is_plain_value(&cast.expr),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            op.is_numerical_operators() && is_plain_value(left) && is_plain_value(right)
+        }
+        _ => false,
+    }
 }
 
 /// Whether a condition on outer columns reads a column whose name others have as well, where it stands.

@@ -15,8 +15,8 @@ mod misplanned;
 mod pushed;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, JoinType, Result as PlanResult};
-use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::common::{Column, DFSchema, JoinType, Result as PlanResult};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
@@ -177,14 +177,76 @@ impl Rewrite<'_> {
             return Ok(Transformed::yes(plan));
         }
         let conditions = join.filter.clone().map(split_conjunction_owned).unwrap_or_default();
-        if join.join_type != JoinType::Inner || !conditions.iter().any(asks) {
+        if !conditions.iter().any(asks) {
             return Ok(Transformed::no(LogicalPlan::Join(join)));
+        }
+        if join.join_type != JoinType::Inner {
+            return self.outer_join(join, conditions);
         }
         // What an inner join asks of its pairs may as well be asked of its rows.
         let (ours, others): (Vec<_>, Vec<_>) = conditions.into_iter().partition(asks);
         let joined = LogicalPlan::Join(Join { filter: conjunction(others), ..join });
         self.filter(joined, ours, vec![]).map(Transformed::yes)
     }
+
+    /// An outer, semi or anti join whose condition asks: of the rows of one of its sides, whose columns the answers become. What asks
+    /// of both sides at once stays as it is.
+    fn outer_join(&mut self, join: Join, conditions: Vec<Expr>) -> PlanResult<Transformed<LogicalPlan>> {
+        let columns = join.schema.columns();
+        let mut sides = [join.left.as_ref().clone(), join.right.as_ref().clone()];
+        let mut kept = vec![];
+        let mut changed = false;
+        for condition in conditions {
+            let side = match asks(&condition) {
+                true => sides.iter_mut().find(|side| reads_only(&condition, side)),
+                false => None,
+            };
+            let Some(side) = side else {
+                kept.push(condition);
+                continue;
+            };
+            let mut marks = Marks::over(side.clone(), self.made);
+            kept.push(marks.value(condition)?);
+            *side = marks.into_plan();
+            changed = true;
+        }
+        if !changed {
+            return Ok(Transformed::no(LogicalPlan::Join(join)));
+        }
+        let [left, right] = sides.map(Into::into);
+        let filter = conjunction(kept);
+        let joined = Join::try_new(
+            left,
+            right,
+            join.on,
+            filter,
+            join.join_type,
+            join.join_constraint,
+            join.null_equality,
+            join.null_aware,
+        )?;
+        let columns = columns.into_iter().map(Expr::Column);
+        LogicalPlanBuilder::from(LogicalPlan::Join(joined)).project(columns)?.build().map(Transformed::yes)
+    }
+}
+
+/// Whether all columns that `expr` reads, its subqueries too, are of `side`.
+fn reads_only(expr: &Expr, side: &LogicalPlan) -> bool {
+    let of_side = |column: &Column| side.schema().has_column(column);
+    let mut all = expr.column_refs().into_iter().all(of_side);
+    // The visitor has no error of its own.
+    let _ = expr.apply(|e| {
+        if let Expr::ScalarSubquery(subquery)
+        | Expr::Exists(Exists { subquery, .. })
+        | Expr::InSubquery(InSubquery { subquery, .. })
+        | Expr::SetComparison(SetComparison { subquery, .. }) = e
+        {
+            let references = subquery.subquery.all_out_ref_exprs();
+            all &= references.iter().all(|r| matches!(r, Expr::OuterReferenceColumn(_, column) if of_side(column)));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    all
 }
 
 /// Whether DataFusion makes no join of this condition: of a plain `IN` without outer columns it does.

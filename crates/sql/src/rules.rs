@@ -1,8 +1,11 @@
-//! DataFusion's rules that put conditions of joins together, kept from mixing joins whose NULLs are equal with others.
+//! Rules of DataFusion's optimiser, kept from plans of which they would make something else.
 //!
-//! A join has one answer to the question whether NULL is equal to NULL, for all of its keys. `eliminate_cross_join` takes a tree of
+//! Two of them put conditions of joins together, and would mix joins whose NULLs are equal with others. A join has one answer to the question whether NULL is equal to NULL, for all of its keys. `eliminate_cross_join` takes a tree of
 //! inner joins apart and gives the answer of one of them to all; `extract_equijoin_predicate` makes keys of further
 //! conditions `a = b` of a join on `c IS NOT DISTINCT FROM d`. Both would find NULL equal to NULL where `=` says that it is not.
+//!
+//! `push_down_filter` takes a condition that reads no column below any aggregate. An aggregate over all rows has its one row over
+//! nothing too, so that the condition would be lost: `SELECT .. FROM (SELECT COUNT(*) FROM t) WHERE 1 = 2`.
 
 use std::sync::Arc;
 
@@ -20,6 +23,12 @@ pub(crate) fn kept(rule: SharedRule) -> SharedRule {
         // Reorders whole trees. (Such joins come to be after the first pass, when most has been put in order.)
         "eliminate_cross_join" => |plan| {
             plan.exists(|p| Ok(nulls_are_equal(p).is_some_and(|j| j.join_type == JoinType::Inner))).unwrap_or(true)
+        },
+        "push_down_filter" => |plan| match plan {
+            LogicalPlan::Filter(filter) => {
+                matches!(filter.input.as_ref(), LogicalPlan::Aggregate(a) if a.group_expr.is_empty())
+            }
+            _ => false,
         },
         "extract_equijoin_predicate" => |plan| nulls_are_equal(plan).is_some_and(|j| !j.on.is_empty()),
         _ => return rule,

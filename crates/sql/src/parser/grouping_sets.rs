@@ -1,0 +1,162 @@
+//! Grouping sets in all the ways of writing them, as those that DataFusion plans: `ROLLUP`, `CUBE` and `GROUPING SETS` of
+//! plain expressions.
+//!
+//! - `GROUP BY a, b WITH ROLLUP` and `WITH CUBE` are `ROLLUP (a, b)` and `CUBE (a, b)`; `GROUP BY a, b GROUPING SETS ((a), (b))` are these
+//!   sets (DataFusion drops all three in silence);
+//! - `GROUPING SETS (ROLLUP (a, b), GROUPING SETS ((c)))` and `ROLLUP (a, (b, c))` are written out, set by set;
+//! - a number in a set is a place in the SELECT list, as it is outside of sets, and not a constant.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Expr, GroupByExpr, GroupByWithModifier, Select, SelectItem, Spanned, Value};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+use tidemill_core::Error;
+
+use super::forms::word_at;
+use super::source::place;
+
+type Sets = Vec<Vec<Expr>>;
+
+/// `CUBE` of more columns than these would be more sets than anybody means.
+const MOST_OF_A_CUBE: usize = 12;
+
+/// `ROLLUP (..)`, `CUBE (..)` or `GROUPING SETS (..)` as one of the sets of another.
+pub(super) fn prefix(parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+    let of: fn(Sets) -> Expr = match &parser.peek_token_ref().token {
+        Token::Word(word) if word.quote_style.is_none() => match word.keyword {
+            Keyword::ROLLUP => Expr::Rollup,
+            Keyword::CUBE => Expr::Cube,
+            Keyword::GROUPING if word_at(parser, 1, "SETS") => Expr::GroupingSets,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let words = if word_at(parser, 0, "GROUPING") { 2 } else { 1 };
+    if parser.peek_nth_token_ref(words).token != Token::LParen {
+        return None;
+    }
+    (0..=words).for_each(|_| parser.advance_token());
+    let sets = parser.parse_comma_separated(set);
+    Some(sets.and_then(|sets| parser.expect_token(&Token::RParen).map(|_| of(sets))))
+}
+
+/// `a`, `(a, b)` or `()`.
+fn set(parser: &mut Parser) -> Result<Vec<Expr>, ParserError> {
+    if !parser.consume_token(&Token::LParen) {
+        return Ok(vec![parser.parse_expr()?]);
+    }
+    if parser.consume_token(&Token::RParen) {
+        return Ok(vec![]);
+    }
+    let set = parser.parse_comma_separated(Parser::parse_expr)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(set)
+}
+
+/// Rewrites the groups of a SELECT.
+pub(super) fn rewrite(select: &mut Select) -> ControlFlow<Error> {
+    let Select { group_by: GroupByExpr::Expressions(groups, modifiers), projection, .. } = select else {
+        return ControlFlow::Continue(());
+    };
+    for modifier in modifiers.drain(..) {
+        let each = |groups: &mut Vec<Expr>| groups.drain(..).map(|g| vec![g]).collect();
+        *groups = match modifier {
+            GroupByWithModifier::Rollup => vec![Expr::Rollup(each(groups))],
+            GroupByWithModifier::Cube => vec![Expr::Cube(each(groups))],
+            GroupByWithModifier::GroupingSets(sets) => vec![sets],
+            GroupByWithModifier::Totals => {
+                let error = Error::unsupported("WITH TOTALS is not supported")
+                    .with_hint("GROUP BY a, b WITH ROLLUP has the totals of all rows too.");
+                return ControlFlow::Break(match groups.first() {
+                    Some(group) => error.at(place(group.span())),
+                    None => error,
+                });
+            }
+        };
+    }
+    for group in groups {
+        let (Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)) = group else { continue };
+        sets.iter_mut().flatten().try_for_each(|e| by_place(e, projection))?;
+        if !is_plain(group) {
+            let sets = written_out(group)?;
+            *group = Expr::GroupingSets(sets);
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+/// The expression of the SELECT list that a number stands for.
+fn by_place(expr: &mut Expr, projection: &[SelectItem]) -> ControlFlow<Error> {
+    if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = expr {
+        return sets.iter_mut().flatten().try_for_each(|e| by_place(e, projection));
+    }
+    let Expr::Value(value) = &*expr else { return ControlFlow::Continue(()) };
+    let Value::Number(text, _) = &value.value else { return ControlFlow::Continue(()) };
+    let item = text.to_string().parse::<usize>().ok().and_then(|n| projection.get(n.checked_sub(1)?));
+    match item {
+        Some(SelectItem::UnnamedExpr(of) | SelectItem::ExprWithAlias { expr: of, .. }) => {
+            *expr = of.clone();
+            ControlFlow::Continue(())
+        }
+        _ => ControlFlow::Break(
+            Error::statement(format!(
+                "GROUP BY asks for column {text} of the SELECT list, which is not an expression there"
+            ))
+            .with_hint("Name what is grouped by: GROUPING SETS ((a), (b)).")
+            .at(place(value.span)),
+        ),
+    }
+}
+
+/// Whether DataFusion plans it as it is.
+fn is_plain(group: &Expr) -> bool {
+    let nested = |e: &Expr| matches!(e, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_));
+    match group {
+        Expr::Rollup(sets) | Expr::Cube(sets) => sets.iter().all(|set| set.len() == 1 && !nested(&set[0])),
+        Expr::GroupingSets(sets) => !sets.iter().flatten().any(nested),
+        _ => true,
+    }
+}
+
+/// All sets of a group, each without what it names twice.
+fn written_out(group: &Expr) -> ControlFlow<Error, Sets> {
+    let sets = match group {
+        Expr::Rollup(parts) => (0..=parts.len()).rev().map(|n| parts[..n].concat()).collect(),
+        Expr::Cube(parts) if parts.len() > MOST_OF_A_CUBE => {
+            let error = Error::unsupported(format!("CUBE of more than {MOST_OF_A_CUBE} columns is not supported"));
+            return ControlFlow::Break(error.at(place(group.span())));
+        }
+        Expr::Cube(parts) => {
+            let chosen = |which: usize| {
+                let parts = parts.iter().enumerate().filter(move |(i, _)| which & (1 << i) != 0);
+                parts.flat_map(|(_, part)| part.clone()).collect::<Vec<_>>()
+            };
+            (0..1 << parts.len()).rev().map(chosen).collect()
+        }
+        Expr::GroupingSets(parts) => {
+            let mut sets = vec![];
+            for part in parts {
+                match part.as_slice() {
+                    [nested @ (Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_))] => {
+                        sets.extend(written_out(nested)?);
+                    }
+                    set => sets.push(set.to_vec()),
+                }
+            }
+            sets
+        }
+        other => vec![vec![other.clone()]],
+    };
+    let once = |set: Vec<Expr>| {
+        let mut once: Vec<Expr> = vec![];
+        set.into_iter().for_each(|e| {
+            if !once.contains(&e) {
+                once.push(e)
+            }
+        });
+        once
+    };
+    ControlFlow::Continue(sets.into_iter().map(once).collect())
+}
