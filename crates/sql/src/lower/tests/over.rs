@@ -237,10 +237,18 @@ fn named_windows_and_qualify() {
 
 #[test]
 fn what_is_refused() {
-    check("SELECT SUM(price) OVER (ORDER BY at ROWS BETWEEN 1 FOLLOWING AND CURRENT ROW) FROM bid", expect!["invalid window frame: start bound (1 FOLLOWING) cannot be larger than end bound (CURRENT ROW) (line 13, column 1)"]);
-    check("SELECT SUM(price) OVER (ORDER BY at RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM bid", expect![[r#"
+    check(
+        "SELECT SUM(price) OVER (ORDER BY at ROWS BETWEEN 1 FOLLOWING AND CURRENT ROW) FROM bid",
+        expect![
+            "invalid window frame: start bound (1 FOLLOWING) cannot be larger than end bound (CURRENT ROW) (line 13, column 1)"
+        ],
+    );
+    check(
+        "SELECT SUM(price) OVER (ORDER BY at RANGE BETWEEN 1 PRECEDING AND CURRENT ROW) FROM bid",
+        expect![[r#"
         RANGE with an offset of 1 is not for ORDER BY a TIMESTAMP(3) (line 13, column 1)
-        hint: Write an interval: INTERVAL '1' DAY."#]]);
+        hint: Write an interval: INTERVAL '1' DAY."#]],
+    );
     check(
         "SELECT SUM(price) OVER (ORDER BY price RANGE BETWEEN 1.5 PRECEDING AND CURRENT ROW) FROM bid",
         expect![[r#"
