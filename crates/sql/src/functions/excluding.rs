@@ -263,12 +263,13 @@ impl Evaluator {
             return Ok(vec![]);
         }
         let Some(left) = self.excluded.left else { return Ok(vec![frame.clone()]) };
+        let none = row..row;
         let gaps = match left {
-            Left::CurrentRow => vec![row..row + 1],
-            Left::Group => vec![peers(order, row, frame)?],
+            Left::CurrentRow => [row..row + 1, none],
+            Left::Group => [peers(order, row, frame)?, none],
             Left::Ties => {
                 let peers = peers(order, row, frame)?;
-                vec![peers.start..row, row + 1..peers.end]
+                [peers.start..row, row + 1..peers.end]
             }
         };
         let (mut parts, mut from) = (vec![], frame.start);

@@ -147,22 +147,9 @@ fn as_excluding(function: &mut Function, name: &str, left: Option<Left>, empty: 
 /// Whether a frame ends before it begins, and then whether it is one of `RANGE`, in which rows without a value still have their peers.
 fn ends_before_it_begins(spec: &WindowSpec) -> Option<bool> {
     let frame = spec.window_frame.as_ref()?;
-    let number = |e: &Option<Box<Expr>>| match e.as_deref() {
-        Some(Expr::Value(v)) => match &v.value {
-            Value::Number(digits, _) => digits.parse::<f64>().ok().map(|n| (n, None)),
-            _ => None,
-        },
-        // Of one unit.
-        Some(Expr::Interval(i)) if i.last_field.is_none() => {
-            let Expr::Value(v) = i.value.as_ref() else { return None };
-            let length = v.value.clone().into_string()?.parse::<f64>().ok()?;
-            Some((length, Some(i.leading_field.clone()?)))
-        }
-        _ => None,
-    };
     let less = |a: &Option<Box<Expr>>, b: &Option<Box<Expr>>| {
-        let (a, b) = (number(a)?, number(b)?);
-        Some(a.1 == b.1 && a.0 < b.0)
+        let (a, b) = (length(a.as_deref()?)?, length(b.as_deref()?)?);
+        Some(a.0 == b.0 && a.1 < b.1)
     };
     let reversed = match (&frame.start_bound, frame.end_bound.as_ref()?) {
         (WindowFrameBound::Preceding(a), WindowFrameBound::Preceding(b)) => less(a, b)?,
@@ -170,4 +157,44 @@ fn ends_before_it_begins(spec: &WindowSpec) -> Option<bool> {
         _ => false,
     };
     reversed.then_some(frame.units == WindowFrameUnits::Range)
+}
+
+/// Whether an offset is an interval, and how long it is: in rows, or about so many seconds.
+fn length(offset: &Expr) -> Option<(bool, f64)> {
+    const UNITS: &[(&str, f64)] = &[
+        ("nanosecond", 1e-9),
+        ("microsecond", 1e-6),
+        ("millisecond", 1e-3),
+        ("second", 1.0),
+        ("minute", 60.0),
+        ("hour", 3_600.0),
+        ("day", 86_400.0),
+        ("week", 604_800.0),
+        ("month", 2_592_000.0),
+        ("year", 31_536_000.0),
+    ];
+    let unit = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        UNITS.iter().find(|(unit, _)| name.trim_end_matches('s') == *unit).map(|(_, seconds)| *seconds)
+    };
+    match offset {
+        Expr::Value(v) => match &v.value {
+            Value::Number(digits, _) => Some((false, digits.parse().ok()?)),
+            _ => None,
+        },
+        Expr::Interval(interval) => {
+            let Expr::Value(v) = interval.value.as_ref() else { return None };
+            let mut text = v.value.clone().into_string()?;
+            if let Some(field) = &interval.leading_field {
+                text = format!("{text} {field}");
+            }
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let parts = words.chunks(2).map(|part| match part {
+                [count, name] => Some(count.parse::<f64>().ok()? * unit(name)?),
+                _ => None,
+            });
+            Some((true, parts.sum::<Option<f64>>()?))
+        }
+        _ => None,
+    }
 }

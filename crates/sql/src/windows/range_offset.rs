@@ -41,7 +41,9 @@ fn check_call(call: &WindowFunction, schema: &DFSchema) -> Result<()> {
         let ScalarValue::Utf8(Some(offset)) = offset else { continue };
         let by = order.expr.get_type(schema)?;
         if let Some(hint) = wrong(offset, &by) {
-            let message = format!("RANGE with an offset of {offset} is not for ORDER BY a {}", type_name(&by));
+            let number = offset.trim().parse::<f64>().is_ok();
+            let offset = if number { format!("an offset of {offset}") } else { "an interval as its offset".into() };
+            let message = format!("RANGE with {offset} is not for ORDER BY a {}", type_name(&by));
             return Err(carried(Error::statement(message).with_hint(hint)));
         }
     }
