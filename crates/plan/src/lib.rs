@@ -4,7 +4,7 @@
 //! operator needs to know, and what its output edge carries ([`Edge`]). The SQL side builds it, the dataflow runs it,
 //! and [`explain`] prints it.
 //!
-//! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator), [`window`] (the arithmetic of
+//! Read in this order: [`graph`] (the plan and its builder), [`op`] (every operator; those of [`source`] and [`join`] have a file of their own), [`window`] (the arithmetic of
 //! windows), [`over`] (functions with `OVER`), [`as_of`], [`history`] and [`lookup`] (joins by time), [`retraction`] (which
 //! aggregates follow a retraction by themselves), [`average`] and [`decimal`] (what a division of decimals gives), [`share`]
 //! (when one node does for two), [`narrow`] (columns that need not be copied), [`contenders`] (rows that a join need not keep),
@@ -19,12 +19,14 @@ pub mod decimal;
 pub mod explain;
 pub mod graph;
 pub mod history;
+pub mod join;
 pub mod lookup;
 pub mod narrow;
 pub mod op;
 pub mod over;
 pub mod retraction;
 pub mod share;
+pub mod source;
 pub mod state;
 pub mod unique;
 pub mod window;

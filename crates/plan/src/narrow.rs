@@ -14,8 +14,33 @@ use datafusion_physical_expr::expressions::Column;
 use datafusion_physical_expr::utils::collect_columns;
 
 use crate::graph::{Edge, Node, NodeId, StreamPlan};
-use crate::op::{Expr, FilterOp, StreamOp};
+use crate::op::{Expr, StreamOp};
 use crate::unique::column;
+
+/// Lets rows through or not.
+#[derive(Debug, Clone)]
+pub struct FilterOp {
+    /// One after the other, each only over the rows that the ones before let through: true for the rows that are let
+    /// through, and not false or NULL.
+    pub conditions: Vec<Expr>,
+    /// The input columns that are put out; `None` for all. What nobody reads above need not be copied.
+    pub columns: Option<Vec<usize>>,
+}
+
+impl FilterOp {
+    /// All columns of the rows that meet `condition`.
+    pub fn new(condition: Expr) -> Self {
+        Self { conditions: vec![condition], columns: None }
+    }
+
+    /// Where input column `column` is in the output.
+    pub fn place_of(&self, column: usize) -> Option<usize> {
+        match &self.columns {
+            Some(columns) => columns.iter().position(|c| *c == column),
+            None => Some(column),
+        }
+    }
+}
 
 /// What becomes of a filter.
 enum Fate {

@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
-use datafusion_common::JoinType;
-use datafusion_expr::LogicalPlan;
+use arrow::datatypes::FieldRef;
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 use tidemill_core::sink::Sink;
-use tidemill_core::source::Source;
 use tidemill_core::{ChangeMode, Micros};
 
 pub use crate::as_of::{AsOfForm, AsOfJoinOp, AsOfMatch};
 pub use crate::contenders::ContendersOp;
 use crate::graph::NodeId;
 use crate::history::HistoryOp;
-use crate::lookup::LookupJoinOp;
+pub use crate::join::{JoinOp, TimeBound, Unmatched};
+pub use crate::narrow::FilterOp;
 pub use crate::over::{OverForm, OverFunction, OverOp};
 use crate::retraction::{Keeps, Retraction};
+pub use crate::source::{AtEnd, ChangeKind, Changelog, EventTime, OnError, SourceInput, SourceOp, WatermarkExpr};
 use crate::window::Window;
 
 /// An expression over an operator's input columns.
@@ -78,87 +77,6 @@ pub enum StreamOp {
     Sink(SinkOp),
 }
 
-/// Where the rows of a source node come from.
-#[derive(Debug, Clone)]
-pub enum SourceInput {
-    /// A table of the catalog.
-    Table(Arc<dyn Source>),
-    /// `tidemill.late_rows`: what the window operators of this dataflow refused.
-    LateRows,
-    /// `tidemill.rejected_rows`: what the sources of this dataflow could not take in.
-    RejectedRows,
-    /// The answer of a batch run over inputs that have ended. See [`AtEnd`].
-    AtEnd(AtEnd),
-    /// Rows of the dataflow, joined at the rim with what a table holds.
-    Lookup(Box<LookupJoinOp>),
-}
-
-/// A part of the query without an incremental form, over bounded inputs: its inputs are collected by sinks
-/// ([`SinkTarget::Collect`]), and when all of them have ended DataFusion answers it once.
-#[derive(Debug, Clone)]
-pub struct AtEnd {
-    /// The part of the query. Its inputs are scans of tables named as in `inputs`.
-    pub plan: Arc<LogicalPlan>,
-    /// The name of each input in `plan`, and the sink node that collects its rows.
-    pub inputs: Vec<(String, NodeId)>,
-}
-
-/// Reads a table.
-#[derive(Debug, Clone)]
-pub struct SourceOp {
-    /// The table's name, as written in `CREATE TABLE`.
-    pub name: String,
-    /// Where the rows come from.
-    pub input: SourceInput,
-    /// The columns to decode, as indices into the source's schema, ascending. The output has these columns, and then
-    /// the event-time column if that is computed.
-    pub projection: Vec<usize>,
-    /// Event time and watermark, if the table declares them.
-    pub event_time: Option<EventTime>,
-    /// A split without rows for this long does not hold the watermark back. `None`: never.
-    pub idle_timeout: Option<Micros>,
-    /// What becomes of a record that cannot be taken in.
-    pub on_error: OnError,
-    /// For a table whose records are changes: how they change it. A [`NormalizeOp`] is then above it.
-    pub changelog: Option<Changelog>,
-}
-
-/// How the records of a table that is a log of changes change it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changelog {
-    /// The columns of the source's output that are the table's `PRIMARY KEY`: the last row of a key is the one that
-    /// counts, and a deletion need not know more than the key. Empty: rows are told apart by all their columns.
-    pub key: Vec<usize>,
-    /// What says whether a row is inserted or taken back.
-    pub kind: ChangeKind,
-}
-
-/// What says whether a row of a [`Changelog`] is inserted or taken back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// The weights that come with the rows from the source.
-    Weights,
-    /// A text column of the source's output: `+I`, `-U`, `+U`, `-D` and other names for them. It reads `+I` afterwards, since
-    /// the rows that are there were inserted.
-    Operation(usize),
-    /// A row that is NULL in all these columns deletes the row of its key.
-    Tombstone(Vec<usize>),
-}
-
-impl Changelog {
-    /// The columns of the source as its records have them: a deletion may know no more than the key.
-    pub fn readable(&self, schema: &SchemaRef) -> SchemaRef {
-        if self.key.is_empty() {
-            return Arc::clone(schema);
-        }
-        let field = |(i, f): (usize, &FieldRef)| match self.key.contains(&i) || f.is_nullable() {
-            true => Arc::clone(f),
-            false => Arc::new(f.as_ref().clone().with_nullable(true)),
-        };
-        Arc::new(Schema::new(schema.fields().iter().enumerate().map(field).collect::<Vec<_>>()))
-    }
-}
-
 /// Makes exact retractions and insertions of a [`Changelog`]: what is taken back is the row as it was inserted, and a row
 /// that was never inserted is not taken back but rejected. Output columns are those of the source.
 #[derive(Debug, Clone)]
@@ -194,38 +112,6 @@ pub enum Give {
     GreatestByKey,
     /// The same over insertions only: the last one of a key is given.
     LastInserted,
-}
-
-/// What becomes of a record that cannot be decoded or has no event time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnError {
-    /// Kept in `tidemill.rejected_rows` and counted.
-    Reject,
-    /// The query stops with the reason.
-    Fail,
-}
-
-/// The event time of a source and how far it may be out of order.
-#[derive(Debug, Clone)]
-pub struct EventTime {
-    /// The column in the source's output. Rows with NULL in it are rejected.
-    pub column: usize,
-    /// For a computed column: its field, and its expression over the decoded columns; the value becomes the output's
-    /// last column. `None` where the column is decoded.
-    pub computed: Option<(FieldRef, Expr)>,
-    /// The watermark after a row is the running maximum of this.
-    pub watermark: WatermarkExpr,
-    /// The declaration's text, for people: `ts - INTERVAL '5' SECOND`.
-    pub text: String,
-}
-
-/// `WATERMARK FOR ts AS ..`.
-#[derive(Debug, Clone)]
-pub enum WatermarkExpr {
-    /// `ts - delay`, by far the most common: no expression is evaluated.
-    Delay(Micros),
-    /// Anything else: over the source's output columns, a timestamp; NULL leaves the watermark where it is.
-    Expr(Expr),
 }
 
 /// A row for each element of list columns, and a column for each field of struct columns.
@@ -418,96 +304,6 @@ pub struct TopNOp {
     pub emit: Emit,
     /// For partitions by window: which key of `partition_by` is `window_end`, and when the partition is let go.
     pub expire: Option<Expire>,
-}
-
-/// Matches the rows of two inputs. Output columns: those of the left input, then those of the right one; of a semi-join or
-/// an anti-join, those of the side that is asked about; of a mark join, those and whether there is a partner.
-#[derive(Debug, Clone)]
-pub struct JoinOp {
-    /// Which rows and pairs of rows are put out.
-    pub join_type: JoinType,
-    /// The columns of the left and of the right input that have to be equal.
-    pub keys: Vec<(usize, usize)>,
-    /// Whether a NULL in a key is equal to a NULL: `IS NOT DISTINCT FROM`, `INTERSECT`, `EXCEPT`.
-    pub nulls_match: bool,
-    /// `NOT IN`, for an anti-join of the left side with one key: a NULL on the right leaves nothing, and a NULL on the left
-    /// is let through only where the right side is empty.
-    pub null_aware: bool,
-    /// What else a pair has to meet, over the columns of the left input and then those of the right one.
-    pub residual: Option<Expr>,
-    /// When a row is taken to be without a partner.
-    pub unmatched: Unmatched,
-    /// What removes rows as time goes on.
-    pub bound: Option<TimeBound>,
-    /// How much later than its time a row may still come, where time bounds the join.
-    pub allowed_lateness: Micros,
-}
-
-/// When a row of an outer join, an anti-join or a mark join is taken to be without a partner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unmatched {
-    /// At the end of each epoch. It is taken back when a partner comes.
-    EachEpoch,
-    /// Once, when no partner can come any more: its time is over, or the input has ended.
-    WhenOver,
-}
-
-/// How time bounds a join.
-#[derive(Debug, Clone)]
-pub enum TimeBound {
-    /// The time of a pair's left row less that of its right row is between `least` and `most`. Both inputs are append.
-    Interval {
-        /// The time columns of the left and of the right input, of which their watermarks speak.
-        times: (usize, usize),
-        /// In microseconds. Without it, rows of the right side are kept for ever.
-        least: Option<Micros>,
-        /// In microseconds. Without it, rows of the left side are kept for ever.
-        most: Option<Micros>,
-    },
-    /// Rows meet within a window, and go when the watermark passes its end.
-    Window {
-        /// The columns of `window_end`.
-        ends: (usize, usize),
-        /// The window, for its zone.
-        window: Window,
-    },
-}
-
-impl JoinOp {
-    /// Whether pairs are put out, and not only rows of one side.
-    pub fn pairs(&self) -> bool {
-        matches!(self.join_type, JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full)
-    }
-
-    /// Whether rows of both inputs only meet on one worker.
-    pub fn on_one_worker(&self) -> bool {
-        self.keys.is_empty() || self.null_aware
-    }
-}
-
-/// Lets rows through or not.
-#[derive(Debug, Clone)]
-pub struct FilterOp {
-    /// One after the other, each only over the rows that the ones before let through: true for the rows that are let
-    /// through, and not false or NULL.
-    pub conditions: Vec<Expr>,
-    /// The input columns that are put out; `None` for all. What nobody reads above need not be copied.
-    pub columns: Option<Vec<usize>>,
-}
-
-impl FilterOp {
-    /// All columns of the rows that meet `condition`.
-    pub fn new(condition: Expr) -> Self {
-        Self { conditions: vec![condition], columns: None }
-    }
-
-    /// Where input column `column` is in the output.
-    pub fn place_of(&self, column: usize) -> Option<usize> {
-        match &self.columns {
-            Some(columns) => columns.iter().position(|c| *c == column),
-            None => Some(column),
-        }
-    }
 }
 
 /// Holds changes back: what is left of them when they are due is put out.
