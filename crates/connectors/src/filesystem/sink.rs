@@ -250,7 +250,8 @@ impl Open {
     fn target(&self, directory: &str) -> Result<Target> {
         let PartKind { format, codec, .. } = &self.plan.kind;
         let packed = if matches!(format, FileFormat::Records(_)) { codec.extension() } else { "" };
-        let name = format!("part-{}-{}.{}{packed}", self.run, self.count, format.extension());
+        // Files are read in the order of their names, and so in the order in which they were written.
+        let name = format!("part-{}-{:08}.{}{packed}", self.run, self.count, format.extension());
         let location = &self.plan.location;
         Ok(match location.directory()? {
             Some(local) => Target::Local(local.join(directory), name),
