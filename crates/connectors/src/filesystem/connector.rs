@@ -26,7 +26,7 @@ impl Connector for Filesystem {
     fn doc(&self) -> &'static str {
         "Files: of this machine, or of an object store that a URL names. A source reads a file, a directory with all below \
          it, or a glob, in name order; it ends with the last file, or follows new files and appended lines. A sink writes \
-         files into a directory; they become visible when they are complete. `PARTITIONED BY` columns are directories \
+         files into a directory; they become visible when they are complete, and their names are in the order in which one run wrote them. `PARTITIONED BY` columns are directories \
          `name=value`."
     }
 
