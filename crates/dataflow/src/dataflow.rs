@@ -26,7 +26,7 @@ use crate::worker::Worker;
 /// From so many waiting rows on, a stage runs on all workers at once; below, handing them over costs more than it saves.
 const PARALLEL_ROWS: usize = 2_048;
 
-/// A worker is given at least so many rows of a source, if there are as many.
+/// What pays: see [`Config::rows_per_worker`].
 const ROWS_PER_WORKER: usize = 1_024;
 
 /// How a dataflow runs.
@@ -34,13 +34,16 @@ const ROWS_PER_WORKER: usize = 1_024;
 pub struct Config {
     /// How many workers share the work; at least 1. The rows that come out are the same for any number.
     pub workers: usize,
+    /// A worker is given at least so many rows of a source in an epoch, if there are as many; at least 1. Tests have few rows
+    /// shared out too.
+    pub rows_per_worker: usize,
     /// Whether each operator is checked against the contract of [`Operator`](crate::Operator). Slow; for tests.
     pub check_contracts: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { workers: 1, check_contracts: cfg!(debug_assertions) }
+        Self { workers: 1, rows_per_worker: ROWS_PER_WORKER, check_contracts: cfg!(debug_assertions) }
     }
 }
 
@@ -96,6 +99,7 @@ pub struct Dataflow {
     layout: Arc<Layout>,
     workers: Vec<Worker>,
     crew: Option<Crew>,
+    rows_per_worker: usize,
     /// The first and the last step of each node.
     steps_of: Vec<(usize, usize)>,
     /// The sources whose watermark the plan's clock shows.
@@ -133,6 +137,7 @@ impl Dataflow {
             layout,
             workers,
             crew: None,
+            rows_per_worker: config.rows_per_worker.max(1),
             steps_of,
             now: Micros::MIN,
             rows_so_far: 0,
@@ -184,7 +189,7 @@ impl Dataflow {
             slot.source = slot.source.max(feed.watermark);
         }
         let rows: usize = feed.deltas.iter().map(Delta::num_rows).sum();
-        let sharers = (rows / ROWS_PER_WORKER).clamp(1, self.workers.len());
+        let sharers = (rows / self.rows_per_worker).clamp(1, self.workers.len());
         let share = rows.div_ceil(sharers);
         let (mut worker, mut room) = (0, share);
         for delta in feed.deltas {

@@ -76,8 +76,9 @@ impl StreamPlan {
         }
         let of = |pair: (usize, usize), side: usize| if side == 0 { pair.0 } else { pair.1 };
         let (windows, end) = self.column_of_windows(node.inputs[1 - side], of(times, 1 - side))?;
+        let (window, size) = side_by_side(windows)?;
         let shift = match end {
-            0 => -size(windows)?,
+            0 => -size,
             1 => 0,
             2 => -WINDOW_TIME_BEFORE_END,
             _ => return None,
@@ -85,7 +86,7 @@ impl StreamPlan {
         // The join bounds the left time less the right one; here it is the window's end less the row's time.
         let (least, most) = if side == 0 { (-most, -least) } else { (least, most) };
         let (least, most) = (least.checked_sub(shift)?, most.checked_sub(shift)?);
-        if most.checked_sub(least)? > WINDOWS * size(windows)? {
+        if most.checked_sub(least)? > WINDOWS * size {
             return None;
         }
         let row = &self.node(node.inputs[side]).edge;
@@ -100,10 +101,8 @@ impl StreamPlan {
             let (of, greatest) = extreme(op, place)?;
             let rows = self.node(same.inputs[0]);
             let of_type = of.data_type(&rows.edge.schema).ok()?;
-            (comparable(&of_type) && of_type == *row.schema.field(value).data_type()).then(|| {
-                let RowWindow::ByTime(window) = &op.window else { unreachable!("it has a size") };
-                (ContendersOp { value, time, least, most, of, window: window.clone(), greatest }, rows.id)
-            })
+            (comparable(&of_type) && of_type == *row.schema.field(value).data_type())
+                .then(|| (ContendersOp { value, time, least, most, of, window: window.clone(), greatest }, rows.id))
         })
     }
 
@@ -122,14 +121,15 @@ impl StreamPlan {
     }
 }
 
-/// How long its windows are, if they stand side by side on the clock of their rows and have no groups within.
-fn size(node: &Node) -> Option<Micros> {
+/// The windows of an aggregate and how long they are, if they stand side by side on the clock of their rows and have no
+/// groups within.
+fn side_by_side(node: &Node) -> Option<(&Window, Micros)> {
     let StreamOp::WindowAggregate(op) = &node.op else { return None };
     match &op.window {
-        RowWindow::ByTime(Window { kind: WindowKind::Tumble { size }, zone: Zone::Utc, .. })
+        RowWindow::ByTime(window @ Window { kind: WindowKind::Tumble { size }, zone: Zone::Utc, .. })
             if op.group.keys.is_empty() && op.group.sets.is_empty() && op.allowed_lateness == 0 =>
         {
-            Some(*size)
+            Some((window, *size))
         }
         _ => None,
     }
@@ -149,7 +149,9 @@ fn extreme(op: &WindowAggregateOp, place: usize) -> Option<(Expr, bool)> {
 
 /// Types whose values have one order for the aggregate, the join and the contenders.
 fn comparable(data_type: &DataType) -> bool {
-    data_type.is_integer() || data_type.is_temporal() || matches!(data_type, DataType::Decimal128(..))
+    use DataType::{Date32, Date64, Decimal128, Time32, Time64, Timestamp};
+    data_type.is_integer()
+        || matches!(data_type, Date32 | Date64 | Time32(_) | Time64(_) | Timestamp(..) | Decimal128(..))
 }
 
 /// Finer times are rounded before they are compared.

@@ -48,7 +48,7 @@ fn feed(node: NodeId, deltas: Vec<Delta>, watermark: i64) -> EpochInput {
 }
 
 fn config(workers: usize) -> Config {
-    Config { workers, check_contracts: true }
+    Config { workers, rows_per_worker: 1, check_contracts: true }
 }
 
 /// `SELECT n FROM t WHERE n > 1 UNION ALL VALUES (7)`, and beside it all of `t`.

@@ -74,7 +74,7 @@ fn run(kind: WindowKind, rows: &[(i64, i64)], cut: usize, workers: usize) -> (Ve
     let (plan, source) = plan(kind);
     let input = Arc::clone(&plan.nodes()[0].edge.schema);
     let mut ingest = Ingest::new(&source, Arc::clone(&input)).unwrap();
-    let mut dataflow = Dataflow::new(plan, Config { workers, check_contracts: true }).unwrap();
+    let mut dataflow = Dataflow::new(plan, Config { workers, rows_per_worker: 1, check_contracts: true }).unwrap();
     let (mut lines, mut late) = (vec![], 0);
     let mut step = |deltas, watermark| {
         let sources = vec![SourceFeed { node: NodeId(0), deltas, watermark }];

@@ -6,15 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::types::{
-    ArrowPrimitiveType, Date32Type, Date64Type, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+use arrow::array::{
+    Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, BooleanArray, Int64Array, downcast_primitive,
 };
-use arrow::array::{Array, ArrayRef, ArrowNativeTypeOp, AsArray, BooleanArray, Int64Array};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::DataType;
 use tidemill_core::{Delta, Error, Micros, Result, Watermark};
 use tidemill_plan::Node;
 use tidemill_plan::op::ContendersOp;
@@ -224,28 +220,15 @@ where
 }
 
 fn extremes(op: &ContendersOp, values: &DataType) -> Result<Box<dyn Extremes>> {
-    Ok(match values {
-        DataType::Int8 => of::<Int8Type>(op)?,
-        DataType::Int16 => of::<Int16Type>(op)?,
-        DataType::Int32 => of::<Int32Type>(op)?,
-        DataType::Int64 => of::<Int64Type>(op)?,
-        DataType::UInt8 => of::<UInt8Type>(op)?,
-        DataType::UInt16 => of::<UInt16Type>(op)?,
-        DataType::UInt32 => of::<UInt32Type>(op)?,
-        DataType::UInt64 => of::<UInt64Type>(op)?,
-        DataType::Decimal128(..) => of::<Decimal128Type>(op)?,
-        DataType::Date32 => of::<Date32Type>(op)?,
-        DataType::Date64 => of::<Date64Type>(op)?,
-        DataType::Time32(TimeUnit::Second) => of::<Time32SecondType>(op)?,
-        DataType::Time32(_) => of::<Time32MillisecondType>(op)?,
-        DataType::Time64(TimeUnit::Microsecond) => of::<Time64MicrosecondType>(op)?,
-        DataType::Time64(_) => of::<Time64NanosecondType>(op)?,
-        DataType::Timestamp(TimeUnit::Second, _) => of::<TimestampSecondType>(op)?,
-        DataType::Timestamp(TimeUnit::Millisecond, _) => of::<TimestampMillisecondType>(op)?,
-        DataType::Timestamp(TimeUnit::Microsecond, _) => of::<TimestampMicrosecondType>(op)?,
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => of::<TimestampNanosecondType>(op)?,
-        other => return Err(Error::internal(format!("contenders by values of type {other}"))),
-    })
+    macro_rules! primitive {
+        ($t:ty) => {
+            of::<$t>(op)
+        };
+    }
+    downcast_primitive! {
+        values => (primitive),
+        other => Err(Error::internal(format!("contenders by values of type {other}"))),
+    }
 }
 
 fn of<T: ArrowPrimitiveType>(op: &ContendersOp) -> Result<Box<dyn Extremes>>
@@ -267,6 +250,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{RecordBatch, TimestampMillisecondArray};
+    use arrow::datatypes::{Int64Type, TimeUnit, TimestampMillisecondType};
     use datafusion_physical_expr::expressions::Column;
     use tidemill_plan::window::{Window, Zone};
 

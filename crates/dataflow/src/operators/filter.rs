@@ -11,7 +11,7 @@ use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_expr::ColumnarValue;
 use datafusion_physical_expr::expressions::Column;
 use datafusion_physical_expr::utils::collect_columns;
-use tidemill_core::{Delta, Result};
+use tidemill_core::{Delta, Error, Result};
 use tidemill_plan::Node;
 use tidemill_plan::op::{Expr, FilterOp};
 
@@ -29,7 +29,10 @@ pub fn build(op: &FilterOp, node: &Node, input: StepId, input_schema: &SchemaRef
 /// Lets rows through or not. A delta that passes whole, or not at all, is not copied; of others, each column once.
 #[derive(Debug)]
 pub struct Filter {
-    conditions: Vec<Condition>,
+    /// Asked of all rows.
+    first: Expr,
+    /// Asked of those that are left.
+    rest: Vec<Condition>,
     /// The columns to put out, where they are not all columns.
     columns: Option<Vec<usize>>,
     schema: SchemaRef,
@@ -38,8 +41,11 @@ pub struct Filter {
 impl Filter {
     /// The rows for which the conditions are true. `input` and `output` are the schemas of what is taken in and put out.
     pub fn new(op: &FilterOp, input: &SchemaRef, output: SchemaRef) -> Result<Self> {
-        let conditions = op.conditions.iter().map(|c| Condition::new(c, input)).collect::<Result<_>>()?;
-        Ok(Self { conditions, columns: op.columns.clone(), schema: output })
+        let Some((first, rest)) = op.conditions.split_first() else {
+            return Err(Error::internal("a filter without a condition"));
+        };
+        let rest = rest.iter().map(|c| Condition::new(c, input)).collect::<Result<_>>()?;
+        Ok(Self { first: Arc::clone(first), rest, columns: op.columns.clone(), schema: output })
     }
 
     /// The columns to put out, before rows are left out of them.
@@ -53,12 +59,12 @@ impl Filter {
 
 impl Operator for Filter {
     fn push(&mut self, _port: usize, delta: Delta, cx: &mut Cx) -> Result<()> {
-        let mut passing = Passing::All;
-        for condition in &self.conditions {
+        let mut passing = asked(&self.first, &delta.batch)?;
+        for condition in &self.rest {
             passing = match passing {
-                Passing::All => condition.of(&condition.read(&delta.batch)?)?,
+                Passing::All => asked(&condition.expr, &condition.read(&delta.batch)?)?,
                 Passing::Some(rows) => {
-                    match condition.of(&filter_record_batch(&condition.read(&delta.batch)?, &rows)?)? {
+                    match asked(&condition.expr, &filter_record_batch(&condition.read(&delta.batch)?, &rows)?)? {
                         Passing::All => Passing::Some(rows),
                         Passing::Some(of_them) => Passing::Some(those_of(&rows, &of_them)),
                         Passing::None => Passing::None,
@@ -144,22 +150,22 @@ impl Condition {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
+}
 
-    /// Which of the rows meet it; `batch` has the columns that it reads.
-    fn of(&self, batch: &RecordBatch) -> Result<Passing> {
-        let keep = match self.expr.evaluate(batch).map_err(data_error)? {
-            ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))) => return Ok(Passing::All),
-            ColumnarValue::Scalar(_) => return Ok(Passing::None),
-            ColumnarValue::Array(keep) => keep,
-        };
-        let keep = keep.as_boolean();
-        Ok(match keep.true_count() {
-            0 => Passing::None,
-            all if all == batch.num_rows() => Passing::All,
-            _ if keep.null_count() == 0 => Passing::Some(keep.clone()),
-            _ => Passing::Some(prep_null_mask_filter(keep)),
-        })
-    }
+/// Which of the rows meet a condition.
+fn asked(condition: &Expr, batch: &RecordBatch) -> Result<Passing> {
+    let keep = match condition.evaluate(batch).map_err(data_error)? {
+        ColumnarValue::Scalar(ScalarValue::Boolean(Some(true))) => return Ok(Passing::All),
+        ColumnarValue::Scalar(_) => return Ok(Passing::None),
+        ColumnarValue::Array(keep) => keep,
+    };
+    let keep = keep.as_boolean();
+    Ok(match keep.true_count() {
+        0 => Passing::None,
+        all if all == batch.num_rows() => Passing::All,
+        _ if keep.null_count() == 0 => Passing::Some(keep.clone()),
+        _ => Passing::Some(prep_null_mask_filter(keep)),
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod deduplicate;
 pub mod filter;
 pub mod history;
 pub mod hold_back;
+pub mod incoming;
 pub mod join;
 pub mod keyed_states;
 pub mod no_time;
@@ -81,7 +82,10 @@ pub fn build(plan: &StreamPlan, node: &Node, inputs: &[StepId], graph: &mut Grap
         }
         StreamOp::Union => each(node, inputs, graph, move || union::Union::new(Arc::clone(&schema))),
         StreamOp::ProcessingTime => each(node, inputs, graph, || processing_time::ProcessingTime),
-        StreamOp::Number => each(node, inputs, graph, move || number::Number::new(Arc::clone(&schema))),
+        StreamOp::Number => {
+            let (input, _) = one()?;
+            Ok(number::build(node, input, graph))
+        }
         StreamOp::Unnest(op) => {
             let op = op.clone();
             each(node, inputs, graph, move || unnest::Unnest::new(op.clone(), Arc::clone(&schema)))

@@ -7,14 +7,9 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::array::types::{
-    ArrowPrimitiveType, Date32Type, Date64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
-};
-use arrow::array::{ArrayRef, AsArray, UInt32Array};
+use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray, UInt32Array, downcast_integer, downcast_temporal};
 use arrow::compute::take_arrays;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, UInt32Type as SlotType};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
 use hashbrown::HashSet;
 use tidemill_core::Result;
 
@@ -124,24 +119,21 @@ trait Seen: Send {
 }
 
 fn seen(columns: &[DataType]) -> Result<Box<dyn Seen>> {
-    let [one] = columns else { return Ok(Box::new(AnySeen::try_new(columns)?)) };
-    Ok(match one {
-        DataType::Int8 => Box::new(NumbersSeen::<Int8Type>::default()),
-        DataType::Int16 => Box::new(NumbersSeen::<Int16Type>::default()),
-        DataType::Int32 => Box::new(NumbersSeen::<Int32Type>::default()),
-        DataType::Int64 => Box::new(NumbersSeen::<Int64Type>::default()),
-        DataType::UInt8 => Box::new(NumbersSeen::<UInt8Type>::default()),
-        DataType::UInt16 => Box::new(NumbersSeen::<UInt16Type>::default()),
-        DataType::UInt32 => Box::new(NumbersSeen::<UInt32Type>::default()),
-        DataType::UInt64 => Box::new(NumbersSeen::<UInt64Type>::default()),
-        DataType::Date32 => Box::new(NumbersSeen::<Date32Type>::default()),
-        DataType::Date64 => Box::new(NumbersSeen::<Date64Type>::default()),
-        DataType::Timestamp(TimeUnit::Second, _) => Box::new(NumbersSeen::<TimestampSecondType>::default()),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => Box::new(NumbersSeen::<TimestampMillisecondType>::default()),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => Box::new(NumbersSeen::<TimestampMicrosecondType>::default()),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => Box::new(NumbersSeen::<TimestampNanosecondType>::default()),
-        _ => Box::new(AnySeen::try_new(columns)?),
-    })
+    macro_rules! numbers {
+        ($t:ty) => {
+            Ok(Box::new(NumbersSeen::<$t>::default()))
+        };
+    }
+    match columns {
+        [one] => downcast_integer! {
+            one => (numbers),
+            one => downcast_temporal! {
+                one => (numbers),
+                _ => Ok(Box::new(AnySeen::try_new(columns)?)),
+            },
+        },
+        _ => Ok(Box::new(AnySeen::try_new(columns)?)),
+    }
 }
 
 /// Whole numbers and times.
@@ -228,7 +220,7 @@ impl Seen for AnySeen {
 
     fn restart(&mut self, new: &[Option<u32>]) -> Result<()> {
         let mut columns = self.dictionary.emit()?;
-        let slots = columns[0].as_primitive::<SlotType>();
+        let slots = columns[0].as_primitive::<UInt32Type>();
         let (mut picks, mut of) = (vec![], vec![]);
         for (row, slot) in slots.values().iter().enumerate() {
             if let Some(slot) = new[*slot as usize] {

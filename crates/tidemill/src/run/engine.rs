@@ -150,10 +150,10 @@ impl Engine {
     /// The dataflow of `plan`. `kept` gives the refused rows of earlier queries.
     pub(crate) fn new(
         plan: Arc<StreamPlan>,
-        workers: usize,
+        config: Config,
         kept: &dyn Fn(SystemTable) -> Vec<RecordBatch>,
     ) -> Result<Self> {
-        let dataflow = Dataflow::new(Arc::clone(&plan), Config { workers, ..Config::default() })?;
+        let dataflow = Dataflow::new(Arc::clone(&plan), config)?;
         let mut sources = vec![];
         let mut sinks = vec![];
         for node in plan.nodes() {

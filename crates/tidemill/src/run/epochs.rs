@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tidemill_core::{Error, Result};
+use tidemill_dataflow::dataflow::Config;
 use tidemill_plan::StreamPlan;
 use tidemill_plan::op::SinkTarget;
 use tidemill_sql::catalog::system::SystemTable;
@@ -75,7 +76,7 @@ impl Epochs {
             SystemTable::RejectedRows => options.rejected.batches(),
         };
         let lookups = Lookups::of(&plan)?;
-        let engine = Engine::new(plan, options.workers, &kept)?;
+        let engine = Engine::new(plan, Config { workers: options.workers, ..Config::default() }, &kept)?;
         let (mut takers, mut names) = (vec![], vec![]);
         for target in engine.sink_targets() {
             let (name, taker) = match target {

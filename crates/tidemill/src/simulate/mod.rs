@@ -13,6 +13,7 @@ use datafusion::execution::SessionState;
 use tidemill_core::source::{Piece, ReadRequest};
 use tidemill_core::{Delta, Micros, RejectedRow, Result, SplitId};
 use tidemill_dataflow::StateSize;
+use tidemill_dataflow::dataflow::Config;
 use tidemill_dataflow::ingest::Ingest;
 use tidemill_plan::op::SinkTarget;
 
@@ -51,6 +52,15 @@ impl Cut {
     /// Everything in one epoch, one worker.
     pub fn whole() -> Self {
         Self { seed: 0, workers: 1, rows: CutRows::All, start: 0 }
+    }
+
+    /// Random epochs have few rows, which are shared out all the same: each way of sharing is one more that must not matter.
+    fn config(&self) -> Config {
+        let config = Config { workers: self.workers, ..Config::default() };
+        match self.rows {
+            CutRows::Exactly(_) => config,
+            CutRows::All | CutRows::UpTo(_) => Config { rows_per_worker: 1, ..config },
+        }
     }
 }
 
@@ -135,7 +145,7 @@ impl Simulation {
     /// # Errors
     /// What the sources say.
     pub async fn prepare(pipeline: &Pipeline, cut: Cut) -> Result<Self> {
-        let mut engine = Engine::new(Arc::clone(&pipeline.plan), cut.workers, &|_| vec![])?;
+        let mut engine = Engine::new(Arc::clone(&pipeline.plan), cut.config(), &|_| vec![])?;
         let mut splits = vec![];
         for to_read in engine.to_read() {
             for split in read(&to_read).await? {

@@ -8,6 +8,7 @@ use arrow::datatypes::Schema;
 use datafusion::execution::SessionState;
 use tidemill_core::source::Piece;
 use tidemill_core::{Delta, Error, Micros, Result, SplitId};
+use tidemill_dataflow::dataflow::Config;
 use tidemill_dataflow::ingest::Ingest;
 use tidemill_plan::op::SinkTarget;
 
@@ -46,7 +47,8 @@ impl Standing {
     /// # Errors
     /// If the plan cannot be built.
     pub fn start(pipeline: &Pipeline, workers: usize) -> Result<Self> {
-        let mut engine = Engine::new(Arc::clone(&pipeline.plan), workers, &|_| vec![])?;
+        let config = Config { workers, rows_per_worker: 1, ..Config::default() };
+        let mut engine = Engine::new(Arc::clone(&pipeline.plan), config, &|_| vec![])?;
         let mut feeds = vec![];
         for to_read in engine.to_read() {
             let split = SplitId::from("0");

@@ -16,7 +16,8 @@ use tidemill_core::{Delta, Error, Result, Watermark};
 use tidemill_plan::Node;
 use tidemill_plan::history::HistoryOp;
 
-use super::normalize::{NEW, OLD, reject};
+use super::incoming::Incoming;
+use super::normalize::{NEW, OLD, never_there, reject};
 use crate::changelog::ROW_BEFORE_UPDATE;
 use crate::expression::conform;
 use crate::graph::{Graph, Routing, StepId};
@@ -45,7 +46,7 @@ struct History {
     rows: LatestRows,
     /// How many changes there were.
     changes: i64,
-    incoming: Vec<Delta>,
+    incoming: Incoming,
     /// While working: the place of a key among those of the epoch.
     place: Vec<u32>,
 }
@@ -81,14 +82,13 @@ impl History {
             output,
             table,
             changes: 0,
-            incoming: vec![],
+            incoming: Incoming::default(),
             place: vec![],
         })
     }
 
     fn absorb(&mut self, cx: &mut Cx) -> Result<()> {
-        let Some(first) = self.incoming.first() else { return Ok(()) };
-        let delta = Delta::concat(&first.schema(), &std::mem::take(&mut self.incoming))?;
+        let Some(delta) = self.incoming.take()? else { return Ok(()) };
         let new = delta.batch.columns();
         let keys: Vec<ArrayRef> = self.op.key.iter().map(|k| Arc::clone(&new[*k])).collect();
         let mut ids = vec![];
@@ -106,7 +106,7 @@ impl History {
         let old = self.rows.gather(0..self.table.fields().len(), &old_groups)?;
         let (versions, rejected) = self.versions(&delta, &ids, &mut touched, &old)?;
         touched.iter().for_each(|t| self.place[t.group] = NONE);
-        reject(rejected, &delta.batch, self.never_there(), self.op.on_error, cx)?;
+        reject(rejected, &delta.batch, never_there(&self.table, &self.op.key), self.op.on_error, cx)?;
         self.emit(versions, &old, new, cx)?;
         let (mut put, mut put_rows) = (vec![], vec![]);
         for key in &touched {
@@ -190,11 +190,6 @@ impl History {
         Ok(())
     }
 
-    fn never_there(&self) -> String {
-        let names: Vec<_> = self.op.key.iter().map(|k| self.table.field(*k).name().as_str()).collect();
-        format!("no row with this PRIMARY KEY ({}) is there to be taken back", names.join(", "))
-    }
-
     /// Lets go of the keys that no longer have a row.
     fn forget(&mut self) -> Result<()> {
         if !self.dictionary.wasteful(self.rows.live()) {
@@ -229,9 +224,7 @@ fn not_before(watermark: i64, unit: TimeUnit) -> i64 {
 
 impl Operator for History {
     fn push(&mut self, _port: usize, delta: Delta, _cx: &mut Cx) -> Result<()> {
-        if !delta.is_empty() {
-            self.incoming.push(delta);
-        }
+        self.incoming.push(delta);
         Ok(())
     }
 

@@ -12,10 +12,11 @@ use tidemill_core::{Delta, Result, Watermark};
 use tidemill_plan::op::{NormalizeOp, OnError};
 
 use super::out::{NEW, OLD, Out, Times};
-use super::reject;
+use super::{never_there, reject};
 use crate::event_time::micros;
 use crate::expression::conform;
 use crate::operator::{Cx, Operator, StateSize};
+use crate::operators::incoming::Incoming;
 use crate::operators::keyed_states::{KeyDictionary, LatestRows};
 use crate::operators::updating_aggregate::changes::unchanged;
 
@@ -29,7 +30,7 @@ pub(super) struct Keyed {
     on_error: OnError,
     dictionary: KeyDictionary,
     rows: LatestRows,
-    incoming: Vec<Delta>,
+    incoming: Incoming,
     /// While working: the place of a key among those of the epoch.
     place: Vec<u32>,
 }
@@ -62,7 +63,7 @@ impl Keyed {
             dictionary: KeyDictionary::new(key_schema)?,
             rows: LatestRows::new(schema.clone()),
             schema,
-            incoming: vec![],
+            incoming: Incoming::default(),
             place: vec![],
         })
     }
@@ -76,8 +77,7 @@ impl Keyed {
     }
 
     fn absorb(&mut self, cx: &mut Cx) -> Result<()> {
-        let Some(first) = self.incoming.first() else { return Ok(()) };
-        let delta = Delta::concat(&first.schema(), &std::mem::take(&mut self.incoming))?;
+        let Some(delta) = self.incoming.take()? else { return Ok(()) };
         let new = delta.batch.columns().to_vec();
         let mut ids = vec![];
         self.dictionary.intern(&self.keys(&new), delta.num_rows(), &mut ids)?;
@@ -147,8 +147,7 @@ impl Keyed {
                 None => {}
             }
         }
-        let text = format!("no row with this PRIMARY KEY ({}) is there to be taken back", self.key_names());
-        reject(rejected, &delta.batch, text, self.on_error, cx)?;
+        reject(rejected, &delta.batch, never_there(&self.schema, &self.key), self.on_error, cx)?;
         out.emit(&self.schema, &old, &new, cx)?;
         let kept = take_arrays(&new, &UInt32Array::from(put_rows), None)?;
         self.rows.put(&put, conform(&self.schema, kept, put.len())?)?;
@@ -192,17 +191,11 @@ impl Keyed {
         self.place = vec![];
         self.rows.renumber(&live)
     }
-
-    fn key_names(&self) -> String {
-        self.key.iter().map(|k| self.schema.field(*k).name().as_str()).collect::<Vec<_>>().join(", ")
-    }
 }
 
 impl Operator for Keyed {
     fn push(&mut self, _port: usize, delta: Delta, _cx: &mut Cx) -> Result<()> {
-        if !delta.is_empty() {
-            self.incoming.push(delta);
-        }
+        self.incoming.push(delta);
         Ok(())
     }
 

@@ -19,6 +19,7 @@ mod whole;
 pub(super) use out::{NEW, OLD};
 
 use arrow::array::{RecordBatch, UInt32Array};
+use arrow::datatypes::Schema;
 use tidemill_core::delta::take_rows;
 use tidemill_core::{Error, Result};
 use tidemill_plan::Node;
@@ -40,6 +41,12 @@ pub fn build(op: &NormalizeOp, node: &Node, input: StepId, graph: &mut Graph) ->
             false => Box::new(keyed::Keyed::new(&op, schema.clone())?),
         })
     }))
+}
+
+/// Why a change of a key that has no row is rejected.
+pub(super) fn never_there(table: &Schema, key: &[usize]) -> String {
+    let names: Vec<_> = key.iter().map(|k| table.field(*k).name().as_str()).collect();
+    format!("no row with this PRIMARY KEY ({}) is there to be taken back", names.join(", "))
 }
 
 /// Rejects these rows of `batch`, or fails where the table says so.

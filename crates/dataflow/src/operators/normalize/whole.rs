@@ -9,6 +9,7 @@ use super::out::{NEW, Out, Times};
 use super::reject;
 use crate::event_time::micros;
 use crate::operator::{Cx, Operator, StateSize};
+use crate::operators::incoming::Incoming;
 use crate::operators::keyed_states::KeyDictionary;
 
 /// How often each row that comes to this worker is there.
@@ -21,7 +22,7 @@ pub(super) struct WholeRows {
     counts: Vec<i64>,
     /// How many rows are there at least once.
     live: usize,
-    incoming: Vec<Delta>,
+    incoming: Incoming,
     /// While working: what the epoch adds to each row.
     added: Vec<i64>,
 }
@@ -35,14 +36,13 @@ impl WholeRows {
             schema,
             counts: vec![],
             live: 0,
-            incoming: vec![],
+            incoming: Incoming::default(),
             added: vec![],
         })
     }
 
     fn absorb(&mut self, cx: &mut Cx) -> Result<()> {
-        let Some(first) = self.incoming.first() else { return Ok(()) };
-        let delta = Delta::concat(&first.schema(), &std::mem::take(&mut self.incoming))?;
+        let Some(delta) = self.incoming.take()? else { return Ok(()) };
         let mut ids = vec![];
         self.dictionary.intern(delta.batch.columns(), delta.num_rows(), &mut ids)?;
         let known = self.dictionary.size().max(self.counts.len());
@@ -94,9 +94,7 @@ impl WholeRows {
 
 impl Operator for WholeRows {
     fn push(&mut self, _port: usize, delta: Delta, _cx: &mut Cx) -> Result<()> {
-        if !delta.is_empty() {
-            self.incoming.push(delta);
-        }
+        self.incoming.push(delta);
         Ok(())
     }
 

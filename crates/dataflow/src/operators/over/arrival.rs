@@ -16,6 +16,7 @@ use tidemill_plan::op::OverOp;
 use super::functions::Functions;
 use super::running::Running;
 use crate::expression::conform;
+use crate::operators::incoming::Incoming;
 use crate::{Cx, Operator, StateSize};
 
 const COUNT: &str = "__came";
@@ -26,7 +27,7 @@ pub struct Arrival {
     came: i64,
     /// The column of the numbers.
     number: usize,
-    incoming: Vec<Delta>,
+    incoming: Incoming,
     /// The columns of the input, and the count of rows.
     counted: SchemaRef,
     output: SchemaRef,
@@ -50,7 +51,7 @@ impl Arrival {
         Ok(Self {
             came: 0,
             number,
-            incoming: vec![],
+            incoming: Incoming::default(),
             running: Running::try_new(&op, functions, &counted, None)?,
             counted,
             output,
@@ -60,8 +61,7 @@ impl Arrival {
 
 impl Arrival {
     fn absorb(&mut self, cx: &mut Cx) -> Result<()> {
-        let Some(first) = self.incoming.first() else { return Ok(()) };
-        let delta = Delta::concat(&first.schema(), &std::mem::take(&mut self.incoming))?;
+        let Some(delta) = self.incoming.take()? else { return Ok(()) };
         let numbers = delta.batch.column(self.number).as_primitive::<Int64Type>();
         let delta = match numbers.values().is_sorted() {
             true => delta,
@@ -86,9 +86,7 @@ impl Operator for Arrival {
         if delta.weights.is_some() {
             return Err(Error::internal("rows are taken back where each is put out as it comes"));
         }
-        if !delta.is_empty() {
-            self.incoming.push(delta);
-        }
+        self.incoming.push(delta);
         Ok(())
     }
 
