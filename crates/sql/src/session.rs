@@ -29,6 +29,7 @@ use crate::as_of;
 use crate::bind;
 use crate::casts::FlinkCasts;
 use crate::catalog::Catalog;
+use crate::decimals::DecimalDivision;
 use crate::error::planning;
 use crate::functions::FlinkSyntax;
 use crate::functions::json::member::JsonArrow;
@@ -288,8 +289,13 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
         .with_type_planner(Arc::new(FlinkTypes))
         .with_optimizer_rules(rules);
     // Asked before DataFusion's own, which would answer for the same forms.
-    let own: [Arc<dyn ExprPlanner>; 4] =
-        [Arc::new(FlinkSyntax::new(clock)), Arc::new(JsonArrow), Arc::new(FieldNames), Arc::new(CountedRows)];
+    let own: [Arc<dyn ExprPlanner>; 5] = [
+        Arc::new(FlinkSyntax::new(clock)),
+        Arc::new(JsonArrow),
+        Arc::new(DecimalDivision),
+        Arc::new(FieldNames),
+        Arc::new(CountedRows),
+    ];
     builder.expr_planners().get_or_insert_default().splice(0..0, own);
     let mut state = builder.build();
     state.register_relation_planner(Arc::new(windows::planner::WindowPlanner::new(zone)))?;
