@@ -2,7 +2,6 @@
 //!
 //! Queries that run already go on as they began; views are planned anew whenever they are read.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast;
@@ -14,6 +13,7 @@ use crate::catalog::names::find_one;
 use crate::catalog::{Catalog, Entry, Table, View};
 use crate::parser::source::Source;
 use crate::parser::types::quoted;
+use crate::parser::walk::any_expression;
 use crate::parser::{Alter, Change, ColumnDef, ColumnDefKind, CreateTable, CreateView, Name, Position, Statement};
 
 /// Does what the statement says; what there is to say about it.
@@ -272,12 +272,9 @@ fn not_needed(create: &CreateTable, column: &str, at: &Name, goes: bool) -> Resu
 }
 
 fn speaks_of(expr: &ast::Expr, column: &str) -> bool {
-    let found = ast::visit_expressions(expr, |e| match e {
-        ast::Expr::Identifier(name) if name.value == column => ControlFlow::Break(()),
-        ast::Expr::CompoundIdentifier(path) if path.first().is_some_and(|p| p.value == column) => {
-            ControlFlow::Break(())
-        }
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_break()
+    any_expression(expr, |e| match e {
+        ast::Expr::Identifier(name) => name.value == column,
+        ast::Expr::CompoundIdentifier(path) => path.first().is_some_and(|p| p.value == column),
+        _ => false,
+    })
 }

@@ -5,9 +5,10 @@
 
 use std::ops::ControlFlow;
 
+use super::walk::walk_mut;
 use sqlparser::ast::{
-    Expr, Fetch, LimitClause, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr, Value, ValueWithSpan, VisitMut,
-    VisitorMut, WindowType,
+    Expr, Fetch, LimitClause, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr, Value, ValueWithSpan, VisitorMut,
+    WindowType,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -65,7 +66,7 @@ fn with_ties(query: &mut Query, skipped: u64, last: u64) -> Result<()> {
             ControlFlow::Continue(())
         }
     }
-    let _ = VisitMut::visit(&mut condition, &mut Order(order));
+    let _ = walk_mut(&mut condition, &mut Order(order));
     select.qualify = Some(condition);
     Ok(())
 }

@@ -18,6 +18,7 @@ use super::fetch::rewrite_fetch;
 use super::forms::{TABLE_ARGUMENT, call, text};
 use super::named_windows::{self, write_out};
 use super::source::place;
+use super::walk::walk_mut;
 use super::{
     array_of, distinct_on, excludes, grouping_sets, having, joins, ordered, outer_aggregates, quantified, row_in,
     row_null, rows, series, set_operations, share, spellings, values,
@@ -29,7 +30,7 @@ pub type Hints = HashMap<Location, (Vec<(String, String)>, Span)>;
 
 /// Finishes a query or an expression. Hints that belong to its tables are taken out of `hints`.
 pub fn finish(node: &mut impl VisitMut, hints: &mut Hints) -> Result<()> {
-    match node.visit(&mut Finish { hints }) {
+    match walk_mut(node, &mut Finish { hints }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(e) => Err(e),
     }

@@ -5,10 +5,11 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, Function, GroupByExpr, Query, Select, Visit, Visitor};
+use sqlparser::ast::{BinaryOperator, Expr, Function, GroupByExpr, Query, Select, Visitor};
 use sqlparser::parser::Parser;
 
 use super::dialect::Dialect;
+use super::walk::walk;
 
 /// Rewrites such a SELECT.
 pub(super) fn rewrite(select: &mut Select) {
@@ -20,7 +21,8 @@ pub(super) fn rewrite(select: &mut Select) {
         return;
     }
     let mut aggregates = Aggregates { depth: 0 };
-    let known = select.projection.visit(&mut aggregates).is_break() || select.having.visit(&mut aggregates).is_break();
+    let known =
+        walk(&select.projection, &mut aggregates).is_break() || walk(&select.having, &mut aggregates).is_break();
     if known {
         return;
     }

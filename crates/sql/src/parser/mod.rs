@@ -48,6 +48,7 @@ pub mod substitute;
 pub mod types;
 pub mod using_alias;
 mod values;
+pub mod walk;
 
 pub use complete::is_complete;
 pub use script::parse;

@@ -8,11 +8,12 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor,
-    VisitMut, VisitorMut,
+    VisitorMut,
 };
 
 use super::finish::select_all;
 use super::having::is_known_aggregate;
+use super::walk::walk_mut;
 
 /// The name of the table whose rows are aggregated.
 const GROUP: &str = "__group";
@@ -36,7 +37,7 @@ pub(super) fn rewrite(select: &mut Select) {
     if let SetExpr::Select(of) = rows.body.as_mut() {
         of.from = vec![sqlparser::ast::TableWithJoins { relation, joins: vec![] }];
         let mut condition = select.selection.clone();
-        let _ = condition.visit(&mut Rename { table: &table });
+        let _ = walk_mut(&mut condition, &mut Rename { table: &table });
         let column = |of: &str, key: &Ident| Box::new(Expr::CompoundIdentifier(vec![Ident::new(of), key.clone()]));
         let same = keys.iter().map(|key| Expr::IsNotDistinctFrom(column(GROUP, key), column(&table.value, key)));
         let all = condition.map(|c| Expr::Nested(Box::new(c))).into_iter().chain(same);
@@ -45,7 +46,7 @@ pub(super) fn rewrite(select: &mut Select) {
         of.selection = all.reduce(both);
     }
     // It never breaks.
-    let _ = having.visit(&mut Outer { table: &table, rows: &rows, hidden: vec![] });
+    let _ = walk_mut(having, &mut Outer { table: &table, rows: &rows, hidden: vec![] });
 }
 
 fn name_of(relation: &TableFactor) -> Option<Ident> {
@@ -117,7 +118,7 @@ impl Outer<'_> {
             }
         }
         let mut reads = Reads { table: self.table, outer: false, others: false };
-        let _ = function.clone().visit(&mut reads);
+        let _ = walk_mut(&mut function.clone(), &mut reads);
         reads.outer && !reads.others
     }
 }
@@ -153,7 +154,7 @@ impl VisitorMut for Outer<'_> {
             && self.is_outer(function)
         {
             let mut aggregate = expr.clone();
-            let _ = aggregate.visit(&mut Rename { table: self.table });
+            let _ = walk_mut(&mut aggregate, &mut Rename { table: self.table });
             let mut query = self.rows.clone();
             if let SetExpr::Select(select) = query.body.as_mut() {
                 select.projection = vec![SelectItem::UnnamedExpr(aggregate)];

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::walk::{any_expression, walk_mut};
 use sqlparser::ast::{Expr, Query, VisitMut, VisitorMut};
 
 /// Calls `f` with each expression in `node` and how many queries deep it stands; those within an expression come before it.
@@ -29,14 +30,10 @@ pub fn each_expression(node: &mut impl VisitMut, f: impl FnMut(&mut Expr, usize)
         }
     }
     // It never breaks.
-    let _ = VisitMut::visit(node, &mut Each { f, depth: 0 });
+    let _ = walk_mut(node, &mut Each { f, depth: 0 });
 }
 
 /// Whether `expr` asks a query.
 pub fn asks(expr: &Expr) -> bool {
-    let found = sqlparser::ast::visit_expressions(expr, |e| match e {
-        Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_break()
+    any_expression(expr, |e| matches!(e, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. }))
 }

@@ -4,14 +4,15 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Ident, ObjectNamePart, Query, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, ObjectNamePart, Query, SetExpr, TableFactor, TableWithJoins, VisitorMut};
 
 use crate::catalog::names::{Found, find};
+use crate::parser::walk::walk_mut;
 
 /// Writes such names as they were declared.
 pub(crate) fn settle_outer_aliases(query: &mut Query) {
     // It never breaks.
-    let _ = VisitMut::visit(query, &mut Settle { scopes: vec![] });
+    let _ = walk_mut(query, &mut Settle { scopes: vec![] });
 }
 
 /// The names of each of the queries around, from the outermost in.

@@ -4,14 +4,15 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Function, Ident, ObjectNamePart, Select, SelectItem, Spanned, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Function, Ident, ObjectNamePart, Select, SelectItem, Spanned, VisitorMut};
 
 use super::Node;
+use crate::parser::walk::walk_mut;
 
 /// Names the calls of function `name` that have no name of their own. Whether there was one.
 pub(super) fn name_calls<N: Node>(node: &mut N, name: &str) -> bool {
     let mut calls = Calls { name, done: false };
-    let _ = VisitMut::visit(node, &mut calls);
+    let _ = walk_mut(node, &mut calls);
     calls.done
 }
 

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{ObjectName, ObjectNamePart, Query, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{ObjectName, ObjectNamePart, Query, Visitor, VisitorMut};
 
 use crate::catalog::Catalog;
 use crate::catalog::names::{Found, find};
+use crate::parser::walk::{walk, walk_mut};
 
 /// Writes the names of common table expressions as they were declared, where they differ only in case and no table is meant.
 pub(crate) fn settle_ctes(query: &mut Query, catalog: &Catalog) {
@@ -33,8 +34,8 @@ pub(crate) fn settle_ctes(query: &mut Query, catalog: &Catalog) {
         }
     }
     let mut declared = Declared(HashSet::new());
-    let _ = Visit::visit(query, &mut declared);
+    let _ = walk(query, &mut declared);
     if !declared.0.is_empty() {
-        let _ = VisitMut::visit(query, &mut Settle(&declared.0, catalog));
+        let _ = walk_mut(query, &mut Settle(&declared.0, catalog));
     }
 }

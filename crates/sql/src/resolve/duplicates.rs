@@ -9,9 +9,10 @@ use std::ops::ControlFlow;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result as PlanResult, SchemaError};
 use datafusion::logical_expr::{Expr as PlanExpr, LogicalPlan};
-use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, Spanned, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, Spanned, Value, VisitorMut};
 
 use super::Node;
+use crate::parser::walk::walk_mut;
 
 /// Names the columns that would have the name of one before them.
 pub(crate) fn name_duplicates(query: &mut Query) {
@@ -23,7 +24,7 @@ pub(crate) fn name_duplicates(query: &mut Query) {
             ControlFlow::Continue(())
         }
     }
-    let _ = VisitMut::visit(query, &mut Duplicates);
+    let _ = walk_mut(query, &mut Duplicates);
 }
 
 /// Numbers columns that end in the name of one before them: `a.x, b.x` becomes `a.x, b.x AS x0`. Whether there was one.
@@ -37,7 +38,7 @@ pub(super) fn number_fields<N: Node>(node: &mut N) -> bool {
         }
     }
     let mut fields = Fields(false);
-    let _ = VisitMut::visit(node, &mut fields);
+    let _ = walk_mut(node, &mut fields);
     fields.0
 }
 

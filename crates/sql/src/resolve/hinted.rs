@@ -3,18 +3,19 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
-use sqlparser::ast::{Ident, ObjectName, Query, Spanned, TableAlias, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Ident, ObjectName, Query, Spanned, TableAlias, TableFactor, VisitorMut};
 use tidemill_core::{Error, Result};
 
 use super::Provider;
 use crate::parser::finish::hinted_options;
 use crate::parser::source::place;
+use crate::parser::walk::walk_mut;
 use crate::session::Planner;
 
 impl Planner {
     /// Opens the tables with a hint behind their name, each with its own options, and names them in the query.
     pub(crate) fn open_hinted(&self, query: &mut Query) -> Result<()> {
-        match VisitMut::visit(query, &mut OpenHinted(self)) {
+        match walk_mut(query, &mut OpenHinted(self)) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(e) => Err(e),
         }

@@ -6,9 +6,10 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, TableFactor, VisitorMut};
 
 use crate::parser::own::each_expression;
+use crate::parser::walk::walk_mut;
 
 /// Names the columns of lateral subqueries, and of the queries within them.
 pub(crate) fn name_lateral(query: &mut Query) {
@@ -17,7 +18,7 @@ pub(crate) fn name_lateral(query: &mut Query) {
         type Break = ();
         fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
             if let TableFactor::Derived { lateral: true, subquery, .. } = factor {
-                let _ = VisitMut::visit(subquery, &mut Within);
+                let _ = walk_mut(subquery, &mut Within);
             }
             ControlFlow::Continue(())
         }
@@ -32,7 +33,7 @@ pub(crate) fn name_lateral(query: &mut Query) {
             ControlFlow::Continue(())
         }
     }
-    let _ = VisitMut::visit(query, &mut Lateral);
+    let _ = walk_mut(query, &mut Lateral);
 }
 
 /// Writes the table before the names that a lateral query without a `FROM` of its own takes from one of the queries `beside` it.

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::execution::session_state::SessionState;
-use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Spanned, Visit, Visitor};
+use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, Spanned, Visitor};
 use tidemill_core::{Error, Span};
 
 use super::Node;
 use crate::parser::source::place;
+use crate::parser::walk::walk;
 
 /// Finds the place of what an error speaks of, where the planner did not say it, and the nearest function.
 pub(crate) fn locate<N: Node>(error: Error, node: &N, state: &SessionState) -> Error {
@@ -24,7 +25,7 @@ pub(crate) fn locate<N: Node>(error: Error, node: &N, state: &SessionState) -> E
     }
     let found = [&name, &last].into_iter().find_map(|name| {
         let mut place = Place { name, found: None };
-        let _ = Visit::visit(node, &mut place);
+        let _ = walk(node, &mut place);
         place.found
     });
     match found {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::common::{Column, DataFusionError, SchemaError};
-use sqlparser::ast::{AccessExpr, Expr, Ident, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{AccessExpr, Expr, Ident, Value, VisitorMut};
 use tidemill_core::{Error, Result, Span};
 
 use super::Node;
@@ -14,6 +14,7 @@ use super::using::{MergedColumns, mark_stars, name_parts, write_out};
 use crate::catalog::names::{Found, ambiguous, find};
 use crate::error::{WHICH_TABLE, column_span, error_span, missing_column};
 use crate::parser::source::place;
+use crate::parser::walk::walk_mut;
 
 /// If `error` is a column that was not found and exactly one differs only in case: writes that one. An error if there
 /// are several; false if there is nothing to mend.
@@ -49,11 +50,11 @@ pub(crate) fn mend<N: Node>(
         return Ok(name_calls(node, &name) || (name.ends_with(|c: char| c.is_ascii_digit()) && number_fields(node)));
     };
     let mut mend = Mend { renames, at: span, wrong, done: false };
-    let _ = VisitMut::visit(node, &mut mend);
+    let _ = walk_mut(node, &mut mend);
     if !mend.done && mend.at.is_some() {
         // The place may be that of a larger expression; the name alone is as good.
         mend.at = None;
-        let _ = VisitMut::visit(node, &mut mend);
+        let _ = walk_mut(node, &mut mend);
     }
     Ok(mend.done)
 }
@@ -131,7 +132,7 @@ fn mend_outer_field<N: Node>(node: &mut N, error: &DataFusionError) -> bool {
     let Some((_, column)) = text.split_once(MESSAGE) else { return false };
     let column = Column::from_qualified_name(column.trim());
     let mut mend = MendField { column: &column, done: false };
-    let _ = VisitMut::visit(node, &mut mend);
+    let _ = walk_mut(node, &mut mend);
     mend.done
 }
 

@@ -14,10 +14,11 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     ColumnarValue, Expr as PlanExpr, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use sqlparser::ast::{Expr, Ident, ObjectNamePart, Select, SelectItem, Spanned, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, ObjectNamePart, Select, SelectItem, Spanned, VisitorMut};
 
 use super::Node;
 use crate::parser::forms::{call, text};
+use crate::parser::walk::{any_expression, walk_mut};
 
 /// What the function is called. Nobody else would call one so.
 const NAMED: &str = "__named_cast";
@@ -31,7 +32,7 @@ pub(crate) fn function() -> Arc<ScalarUDF> {
 /// Brings each cast into the names. Whether there was one that had not been.
 pub(super) fn name_casts<N: Node>(node: &mut N) -> bool {
     let mut names = Names { within: 0, done: false };
-    let _ = VisitMut::visit(node, &mut names);
+    let _ = walk_mut(node, &mut names);
     names.done
 }
 
@@ -78,11 +79,7 @@ impl VisitorMut for Names {
 }
 
 fn holds_cast(expr: &Expr) -> bool {
-    let found = sqlparser::ast::visit_expressions(expr, |e| match e {
-        Expr::Cast { .. } => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_break()
+    any_expression(expr, |e| matches!(e, Expr::Cast { .. }))
 }
 
 /// The plan without the function, and with the names that it made.

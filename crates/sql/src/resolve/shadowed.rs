@@ -8,14 +8,15 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, TableAlias,
-    TableFactor, VisitMut, VisitorMut,
+    TableFactor, VisitorMut,
 };
 
 use crate::parser::forms::TABLE_ARGUMENT;
+use crate::parser::walk::walk_mut;
 
 /// Renames the common table expressions that would hide one of a query around theirs.
 pub(crate) fn rename_shadowing(query: &mut Query) {
-    let _ = VisitMut::visit(query, &mut Shadowing { around: vec![], made: 0 });
+    let _ = walk_mut(query, &mut Shadowing { around: vec![], made: 0 });
 }
 
 struct Shadowing {
@@ -59,10 +60,10 @@ fn rename(query: &mut Query, of: usize, old: &str, new: &str) {
     let mut with = query.with.take();
     let mut rename = Rename { old, new, hidden: 0 };
     for cte in with.iter_mut().flat_map(|w| &mut w.cte_tables).skip(of + 1) {
-        let _ = VisitMut::visit(&mut cte.query, &mut rename);
+        let _ = walk_mut(&mut cte.query, &mut rename);
     }
     // Without its WITH the query declares nothing that would hide the name.
-    let _ = VisitMut::visit(query, &mut rename);
+    let _ = walk_mut(query, &mut rename);
     query.with = with;
 }
 
@@ -115,7 +116,7 @@ impl VisitorMut for Rename<'_> {
             if self.hidden == 0 {
                 let before = query.with.iter_mut().flat_map(|w| &mut w.cte_tables).take(at + 1);
                 for cte in before {
-                    let _ = VisitMut::visit(&mut cte.query, self);
+                    let _ = walk_mut(&mut cte.query, self);
                 }
             }
             self.hidden += 1;

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, ObjectNamePart, OrderBy,
-    Query, Select, SelectItem, SetExpr, Spanned, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    Query, Select, SelectItem, SetExpr, Spanned, TableFactor, TableWithJoins, Value, VisitorMut,
 };
 use tidemill_core::{Error, Result};
 
@@ -17,10 +17,11 @@ use crate::parser::finish::select_all;
 use crate::parser::forms::{TABLE_ARGUMENT, call};
 use crate::parser::rows::sets_of_rows;
 use crate::parser::source::place;
+use crate::parser::walk::walk_mut;
 
 /// Rewrites every query of `query` that groups by a window function.
 pub(crate) fn rewrite(query: &mut Query) -> Result<()> {
-    match VisitMut::visit(query, &mut Rewrite) {
+    match walk_mut(query, &mut Rewrite) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(e) => Err(e),
     }
@@ -136,12 +137,12 @@ fn rewrite_select(select: &mut Select, order_by: Option<&mut OrderBy>) -> Result
         }
     }
     let mut replace = Replace { window: &window, function, keys: &keys, window_time: false };
-    let mut visited = select.projection.iter_mut().try_for_each(|item| VisitMut::visit(item, &mut replace));
+    let mut visited = select.projection.iter_mut().try_for_each(|item| walk_mut(item, &mut replace));
     if visited.is_continue() {
-        visited = select.having.iter_mut().try_for_each(|having| VisitMut::visit(having, &mut replace));
+        visited = select.having.iter_mut().try_for_each(|having| walk_mut(having, &mut replace));
     }
     if visited.is_continue() {
-        visited = order_by.into_iter().try_for_each(|order_by| VisitMut::visit(order_by, &mut replace));
+        visited = order_by.into_iter().try_for_each(|order_by| walk_mut(order_by, &mut replace));
     }
     if let ControlFlow::Break(e) = visited {
         return Err(e);

@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Join, JoinConstraint, JoinOperator, Query, Select,
-    SelectItem, Spanned, TableAlias, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    SelectItem, Spanned, TableAlias, TableFactor, TableWithJoins, VisitorMut,
 };
 
 use crate::parser::finish::select_all;
 use crate::parser::forms::TABLE_ARGUMENT;
+use crate::parser::walk::walk_mut;
 use crate::resolve::Node;
 
 /// How the alias of a marked `FROM` begins; its number follows.
@@ -16,7 +17,7 @@ const MARK: &str = "__using_";
 
 /// Puts each `FROM` with `USING` or `NATURAL` into parentheses with a name of its own.
 pub(crate) fn mark(query: &mut Query) {
-    let _ = VisitMut::visit(query, &mut Marker::default());
+    let _ = walk_mut(query, &mut Marker::default());
 }
 
 /// The number of the mark, if it is one.
@@ -29,7 +30,7 @@ pub(super) fn number(factor: &TableFactor) -> Option<(usize, &TableWithJoins)> {
 pub(in crate::resolve) fn mark_stars<N: Node>(node: &mut N) -> bool {
     // Numbers that the other marks do not have.
     let mut marker = Marker { stars: true, made: STARS, ..Marker::default() };
-    let _ = VisitMut::visit(node, &mut marker);
+    let _ = walk_mut(node, &mut marker);
     marker.made > STARS
 }
 
@@ -54,7 +55,7 @@ pub(in crate::resolve) fn name_parts<N: Node>(node: &mut N) -> bool {
         }
     }
     let mut parts = Parts(Marker::default());
-    let _ = VisitMut::visit(node, &mut parts);
+    let _ = walk_mut(node, &mut parts);
     parts.0.named > 0
 }
 

@@ -5,12 +5,13 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Query, Select, SetExpr, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Query, Select, SetExpr, VisitorMut};
 use sqlparser::tokenizer::Location;
 use tidemill_core::Span;
 
 use super::scope::{Visible, merged};
 use crate::parser::source::place;
+use crate::parser::walk::walk_mut;
 use crate::resolve::Node;
 
 /// The columns in sight behind the joins that were written out, by the place of the `SELECT` that each is of.
@@ -31,7 +32,7 @@ impl MergedColumns {
     pub(in crate::resolve) fn write_within<N: Node>(&self, node: &mut N, name: &str, at: Option<Span>) -> bool {
         let Some(at) = at.filter(|_| !self.0.is_empty()) else { return false };
         let mut within = Within { columns: self, name, at, around: vec![], done: false };
-        let _ = VisitMut::visit(node, &mut within);
+        let _ = walk_mut(node, &mut within);
         within.done
     }
 }

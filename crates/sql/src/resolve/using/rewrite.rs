@@ -14,6 +14,7 @@ use super::merged::MergedColumns;
 use super::planner::{Columns, columns_of};
 use super::scope::{Visible, all_of_table, merged, of_table, resolve, visible};
 use crate::parser::own::each_expression;
+use crate::parser::walk::walk_mut;
 use crate::resolve::Node;
 use crate::resolve::duplicates::{by_last_name, name_of as name_of_expr, of_select};
 
@@ -26,7 +27,7 @@ pub(in crate::resolve) fn write_out<N: Node>(
 ) -> Result<bool> {
     let Some(columns) = columns_of(error) else { return Ok(false) };
     let mut write = WriteOut { columns, merged, done: false };
-    match VisitMut::visit(node, &mut write) {
+    match walk_mut(node, &mut write) {
         ControlFlow::Break(e) => Err(e),
         ControlFlow::Continue(()) => Ok(write.done),
     }
