@@ -3,11 +3,37 @@
 //! The two agree but for a few letters, which are rewritten here. Look-around and back-references do not exist in
 //! Rust's, which in exchange takes linear time for every text; a pattern with them is an error.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use datafusion::common::{Result, exec_err};
 use regex::Regex;
 
-/// Compiles a pattern as Java means it.
-pub(super) fn compile(pattern: &str) -> Result<Regex> {
+/// So many compiled patterns are kept on a thread. Patterns from a column may be more, and then begin anew.
+const KEPT: usize = 64;
+
+thread_local! {
+    static COMPILED: RefCell<HashMap<String, Rc<Regex>>> = RefCell::default();
+}
+
+/// Compiles a pattern as Java means it. A function is called once for every epoch, however few rows it has, and to compile
+/// takes as long as a thousand rows do: what was compiled is kept, with what it has found out about texts.
+pub(super) fn compile(pattern: &str) -> Result<Rc<Regex>> {
+    if let Some(regex) = COMPILED.with_borrow(|kept| kept.get(pattern).map(Rc::clone)) {
+        return Ok(regex);
+    }
+    let regex = Rc::new(compile_anew(pattern)?);
+    COMPILED.with_borrow_mut(|kept| {
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(pattern.to_string(), Rc::clone(&regex));
+    });
+    Ok(regex)
+}
+
+fn compile_anew(pattern: &str) -> Result<Regex> {
     match Regex::new(&translate(pattern)) {
         Ok(regex) => Ok(regex),
         Err(error) => {
@@ -117,6 +143,17 @@ mod tests {
     fn classes_are_those_of_ascii() {
         check(r"\d+[\w.]", "[0-9]+[[a-zA-Z_0-9].]");
         check(r"\p{Alpha}\P{Digit}\p{Lu}", r"[a-zA-Z][^0-9]\p{Lu}");
+    }
+
+    #[test]
+    fn a_pattern_is_compiled_once() {
+        let first = compile("a+").expect("a pattern");
+        assert!(Rc::ptr_eq(&first, &compile("a+").expect("the same")));
+        for n in 0..2 * KEPT {
+            compile(&format!("a{{{n}}}")).expect("a pattern");
+        }
+        assert!(COMPILED.with_borrow(HashMap::len) <= KEPT);
+        assert!(compile("(").is_err());
     }
 
     #[test]
