@@ -1,6 +1,7 @@
 //! Which subqueries DataFusion's optimiser makes joins of that mean something else (version 55).
 //!
 //! - `x IN (..)` anywhere but among the conditions of a WHERE: its mark is false where SQL says NULL, which shows below NOT.
+//! - `1 NOT IN (..)`, of a value without a column: its equality becomes a filter of the subquery, which drops the NULLs that it is about.
 //! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there;
 //!   or within a subquery in FROM: it is pulled up without its columns.
 //! - A condition on outer columns below an aggregate over all rows, of which more is asked than its value: it has a row over nothing
@@ -18,7 +19,7 @@ use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, LogicalPlan, Operator
 
 /// Of one of the conditions of a WHERE over `input`.
 pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
-    // A plain NOT IN is a join that knows of NULL, as long as no outer column is in it.
+    // A plain NOT IN is a join that knows of NULL, as long as it has a key and no outer column is in it.
     let plain_not_in = match condition {
         Expr::InSubquery(of) if of.negated => Some(of),
         Expr::Not(inner) => match inner.as_ref() {
@@ -28,7 +29,7 @@ pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
         _ => None,
     };
     match plain_not_in {
-        Some(of) if !super::asks(&of.expr) => super::is_correlated(&of.subquery),
+        Some(of) if !super::asks(&of.expr) => !of.expr.any_column_refs() || super::is_correlated(&of.subquery),
         _ => {
             null_matters(condition, false)
                 || compares_with_itself(condition)
