@@ -7,7 +7,8 @@
 //! - A condition on outer columns below an aggregate over all rows, of which more is asked than its value: it has a row over nothing
 //!   too, which DataFusion only sees where the value is the subquery's, or a plain calculation with it.
 //! - A condition on outer columns that reads a column whose name another has as well: above the subquery they are one.
-//! - `x > ANY (..)` over the same table as the rows: both sides are compared as if they were one column.
+//! - `x > ANY (..)` over the same table as the rows: both sides are compared as if they were one column. `MIN(x) IN (SELECT MIN(x) ..)`:
+//!   neither has a table's name, so that the join that it becomes would not know which is which.
 //! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -29,7 +30,9 @@ pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
         _ => None,
     };
     match plain_not_in {
-        Some(of) if !super::asks(&of.expr) => !of.expr.any_column_refs() || super::is_correlated(&of.subquery),
+        Some(of) if !super::asks(&of.expr) => {
+            !of.expr.any_column_refs() || names_itself(of) || super::is_correlated(&of.subquery)
+        }
         _ => {
             null_matters(condition, false)
                 || compares_with_itself(condition)
@@ -82,9 +85,16 @@ fn compares_with_itself(expr: &Expr) -> bool {
             let has = |node: &LogicalPlan| Ok(columns.iter().any(|c| node.schema().has_column(c)));
             subquery.subquery.exists(has)
         }
+        Expr::InSubquery(of) => Ok(names_itself(of)),
         _ => Ok(false),
     };
     expr.exists(named_so).unwrap_or(false)
+}
+
+/// Whether a column without a table has the name of that which it is looked for in.
+fn names_itself(of: &InSubquery) -> bool {
+    let found = of.subquery.subquery.schema().field(0).name();
+    of.expr.column_refs().iter().any(|c| c.relation.is_none() && c.name == *found)
 }
 
 /// Whether it is so of a subquery in `expr`.
