@@ -4,11 +4,12 @@
 //! Works on the optimised plan, which the dataflow and the batch answer share. Says nothing about when results come out.
 //!
 //! 1. [`fitted`]: a function with what it lacks. [`anew`]: in a frame that lets go of rows. [`distinct`]: over distinct values.
-//! 2. [`range_key`]: the order of a frame by distances.
+//! 2. [`range_key`]: the order of a frame by distances. [`in_turn`]: the order of rows of which nothing says it.
 
 mod anew;
 mod distinct;
 mod fitted;
+pub(crate) mod in_turn;
 mod range_key;
 
 use std::sync::Arc;
@@ -31,6 +32,10 @@ pub(crate) fn fitted(plan: LogicalPlan) -> Result<LogicalPlan> {
         };
         let fitted = node.map_expressions(|expr| expr.transform_up(|expr| call(expr, &schema)))?;
         match fitted.data {
+            LogicalPlan::Aggregate(aggregate) => Ok(match in_turn::with_order(&aggregate)? {
+                Some(ordered) => Transformed::yes(LogicalPlan::Aggregate(ordered)),
+                None => Transformed::new_transformed(LogicalPlan::Aggregate(aggregate), fitted.transformed),
+            }),
             LogicalPlan::Window(window) if over => Ok(Transformed::yes(range_key::with_room(window)?)),
             other => Ok(Transformed::new_transformed(other, fitted.transformed)),
         }

@@ -2,7 +2,8 @@
 //!
 //! A table with a PRIMARY KEY and a watermark has a version of a row for each row of its key, from that row's event time on
 //! up to the next one's. Where its records are changes, they are read as a history: a deletion ends the version of its key. So has a view that keeps the last row of each key (`ROW_NUMBER() OVER (PARTITION BY key ORDER BY time
-//! DESC) = 1`): its versions are the rows that it has seen, and those are joined.
+//! DESC) = 1`): its versions are the rows that it has seen, and those are joined. A view that keeps the first row of each key has
+//! one version of it, from that row's time on.
 
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ fn find(plan: &LogicalPlan) -> Result<Result<Versions, String>> {
         }
         LogicalPlan::Projection(projection) => of_projection(projection),
         LogicalPlan::Filter(filter) => of_filter(filter),
-        LogicalPlan::Window(window) => of_last_rows(window),
+        LogicalPlan::Window(window) => of_ranked_rows(window),
         LogicalPlan::TableScan(scan) => of_table(plan, scan),
         _ => Ok(Err("it is neither a table nor a view that keeps the last row of each key".into())),
     }
@@ -171,8 +172,8 @@ fn is_first(condition: &Expr) -> bool {
 }
 
 /// `ROW_NUMBER() OVER (PARTITION BY key ORDER BY time DESC)`: every row has once been the last of its key, and its rank was 1
-/// then.
-fn of_last_rows(window: &Window) -> Result<Result<Versions, String>> {
+/// then. In ascending order only one row of a key is ranked so.
+fn of_ranked_rows(window: &Window) -> Result<Result<Versions, String>> {
     let none = |why: &str| Ok(Err(why.to_string()));
     let [function] = window.window_expr.as_slice() else {
         return none("it has more than one function with OVER");
@@ -195,9 +196,14 @@ fn of_last_rows(window: &Window) -> Result<Result<Versions, String>> {
     let (Some(key), [order]) = (key.filter(|k| !k.is_empty()), order_by.as_slice()) else {
         return none("its ROW_NUMBER() is not OVER (PARTITION BY key columns ORDER BY time DESC)");
     };
-    let (Some(time), false) = (place(&order.expr), order.asc) else {
+    let Some(time) = place(&order.expr) else {
         return none("its ROW_NUMBER() is not OVER (PARTITION BY key columns ORDER BY time DESC)");
     };
+    if order.asc {
+        // The first row of a key is its only version, which it has from that row's time on.
+        let (plan, rank) = (LogicalPlan::Window(window.clone()), Some((schema.fields().len(), false)));
+        return Ok(Ok(Versions { plan, hidden: vec![], time, key, rank }));
+    }
     // Of a table of changes with that key and time, whose versions may also end.
     let (input, hidden) = match find(&window.input)? {
         Ok(inner) if inner.time == time && same(&inner.key, &key) => (inner.plan, inner.hidden),

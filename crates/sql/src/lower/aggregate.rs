@@ -14,6 +14,7 @@ use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
 use tidemill_core::{Error, Result};
 use tidemill_plan::op::{AggregateCall, Emit, GroupBy};
 
+use super::arrival::in_arrival;
 use super::distinct_on::first_values;
 use super::emission::Emission;
 use super::express::refuse_subquery;
@@ -39,7 +40,8 @@ impl WindowKeys {
 impl Lowering<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate, emission: Emission) -> Lower<Relation> {
         // What is asked for of this aggregation is not asked for of those below it.
-        let input = self.relation(&aggregate.input, Emission::Default)?;
+        let mut input = self.relation(&aggregate.input, Emission::Default)?;
+        self.count_arrivals(aggregate, &mut input);
         let schema = aggregate.input.schema();
         let keys = Keys::of(aggregate)?;
         let Some(by) = window_keys(&keys, &input, schema) else {
@@ -112,12 +114,13 @@ impl Lowering<'_> {
         })
     }
 
-    /// The aggregates over the columns of `over`.
-    pub(super) fn calls(&self, aggregate: &Aggregate, over: &DFSchema) -> Lower<Vec<AggregateCall>> {
+    /// The aggregates over the columns of `over`, which are those of `input`.
+    pub(super) fn calls(&self, aggregate: &Aggregate, input: &Relation, over: &DFSchema) -> Lower<Vec<AggregateCall>> {
         let physical: &Schema = over.as_arrow();
         let none = PhysicalPlanningContext::default();
         let call = |expr: &Expr| -> Lower<AggregateCall> {
             refuse_subquery(expr)?;
+            let expr = &in_arrival(expr, input, over);
             let lowered = LoweredAggregateBuilder::new(expr, over, physical, &self.props, &none).build()?;
             Ok(AggregateCall { function: lowered.aggregate, filter: lowered.filter })
         };

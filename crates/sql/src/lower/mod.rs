@@ -15,6 +15,7 @@ mod refusal;
 mod relation;
 
 mod aggregate;
+mod arrival;
 mod as_of_join;
 mod at_end;
 mod bounded;

@@ -125,7 +125,7 @@ impl Lowering<'_> {
 
     /// The column in which the rows of `relation` are counted as they come. It goes on with them, since workers do not hand rows on
     /// in that order.
-    fn numbered(&mut self, relation: &mut Relation) -> usize {
+    pub(super) fn numbered(&mut self, relation: &mut Relation) -> usize {
         let counted = relation.hidden.iter().find(|s| s.origin == Origin::Arrival).and_then(Slot::index);
         counted.unwrap_or_else(|| {
             let edge = self.plan.node(relation.node).edge.clone();

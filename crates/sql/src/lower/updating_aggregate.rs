@@ -41,7 +41,7 @@ impl Lowering<'_> {
         let input = self.distinct_places(input, schema)?;
         let over = self.schema_over(&input, schema)?;
         let group = self.group_by(keys, &over)?;
-        let aggregates = self.calls(aggregate, &over)?;
+        let aggregates = self.calls(aggregate, &input, &over)?;
         // Groups without aggregates never change once they are there, unless their rows go.
         let changes = match emit {
             Emit::AtEnd => ChangeMode::Append,
@@ -102,7 +102,7 @@ impl Lowering<'_> {
         };
         let end_key = place(Bound::End).ok_or_else(|| Error::internal("a window's end is not in its rows"))?;
         let event_time = place(Bound::Time).filter(|_| emit == Emit::OnClose && by.window.timed());
-        let aggregates = self.calls(aggregate, &over)?;
+        let aggregates = self.calls(aggregate, &input, &over)?;
         // Sessions that change see to it below, so that their groups are final when the watermark above passes them.
         let below = by.window.window().is_session() && edge.changes != ChangeMode::Append;
         let allowed_lateness = if below { 0 } else { self.options.allowed_lateness };

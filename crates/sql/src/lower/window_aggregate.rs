@@ -45,7 +45,7 @@ impl Lowering<'_> {
         let own = by.keys();
         let group_keys = keys.without(&own);
         let group = self.group_by(&group_keys, &over)?;
-        let aggregates = self.calls(aggregate, &over)?;
+        let aggregates = self.calls(aggregate, &input, &over)?;
         let allowed_lateness = self.options.allowed_lateness;
 
         let out = aggregate.schema.fields();

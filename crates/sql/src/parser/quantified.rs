@@ -1,6 +1,7 @@
 //! Comparisons with many values, in words that DataFusion's planner knows or gets right:
 //!
 //! - `x IN (VALUES (1), (2))` is `x IN (1, 2)`, `x < ANY (VALUES (1), (2))` is `x < 1 OR x < 2`;
+//! - `x < ANY (1, 2)` is the same;
 //! - `x < ANY(array)` is `NOT (x >= ALL(array))`, since only ALL knows of NULL within the array;
 //! - `x LIKE ANY (a, b)` and `LIKE ANY (ARRAY[a, b])` are `x LIKE a OR x LIKE b`, with ALL `AND` stands between them.
 
@@ -17,7 +18,7 @@ use tidemill_core::Error;
 use super::forms::word_at;
 use super::source::place;
 
-/// `= ANY (VALUES ..)` behind `left`, which sqlparser takes for a call.
+/// `= ANY (VALUES ..)` and `= ANY (1, 2)` behind `left`, which sqlparser takes for a call.
 pub(super) fn of_values(parser: &mut Parser, left: &Expr) -> Option<Result<Expr, ParserError>> {
     let op = match parser.peek_token_ref().token {
         Token::Eq | Token::DoubleEq => BinaryOperator::Eq,
@@ -31,8 +32,23 @@ pub(super) fn of_values(parser: &mut Parser, left: &Expr) -> Option<Result<Expr,
     let all = word_at(parser, 1, "ALL");
     let is_some = word_at(parser, 1, "SOME");
     let quantified = all || is_some || word_at(parser, 1, "ANY");
-    if !quantified || parser.peek_nth_token_ref(2).token != Token::LParen || !word_at(parser, 3, "VALUES") {
+    if !quantified || parser.peek_nth_token_ref(2).token != Token::LParen || word_at(parser, 3, "SELECT") {
         return None;
+    }
+    if !word_at(parser, 3, "VALUES") {
+        let list = parser.maybe_parse(|p| {
+            (0..3).for_each(|_| p.advance_token());
+            let values = p.parse_comma_separated(Parser::parse_expr)?;
+            p.expect_token(&Token::RParen)?;
+            // A single value is an array.
+            if values.len() < 2 { Err(ParserError::ParserError("not a list".into())) } else { Ok(values) }
+        });
+        let joined_by = if all { BinaryOperator::And } else { BinaryOperator::Or };
+        let each = |values: Vec<Expr>| values.into_iter().map(|v| binary(left.clone(), op.clone(), v));
+        return match list {
+            Ok(list) => list.and_then(|values| joined(each(values), joined_by)).map(Ok),
+            Err(e) => Some(Err(e)),
+        };
     }
     (0..3).for_each(|_| parser.advance_token());
     let query = match parser.parse_query().and_then(|q| parser.expect_token(&Token::RParen).map(|_| q)) {

@@ -16,6 +16,7 @@ use super::refused;
 use super::source::Source;
 use super::statement::{EmitClause, ExplainKind, Select, Statement, StatementKind};
 use super::using_alias::named_using;
+use super::values;
 use crate::as_of::syntax::plain_as_of;
 
 /// The statements of `text`. Places in them and in errors are places of the whole text.
@@ -152,6 +153,7 @@ impl<'a> Script<'a> {
         plain_as_of(&mut tokens);
         named_using(&mut tokens);
         excludes::mark(&mut tokens);
+        values::parenthesised(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
         Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![], notes: vec![] }
     }

@@ -174,7 +174,7 @@ fn escaped(pattern: &Expr, escape: &str) -> Result<Expr> {
 }
 
 /// Aggregates that take their order in parentheses.
-const ORDERED: [&str; 5] = ["listagg", "string_agg", "array_agg", "first_value", "last_value"];
+const ORDERED: [&str; 6] = ["listagg", "string_agg", "array_agg", "collect", "first_value", "last_value"];
 
 /// `LISTAGG(x) WITHIN GROUP (ORDER BY y)` as `LISTAGG(x ORDER BY y)`.
 fn within_group(function: &mut Function) {

@@ -1,12 +1,14 @@
 //! Which subqueries DataFusion's optimiser makes joins of that mean something else (version 55).
 //!
 //! - `x IN (..)` anywhere but among the conditions of a WHERE: its mark is false where SQL says NULL, which shows below NOT.
+//! - `1 NOT IN (..)`, of a value without a column: its equality becomes a filter of the subquery, which drops the NULLs that it is about.
 //! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there;
 //!   or within a subquery in FROM: it is pulled up without its columns.
 //! - A condition on outer columns below an aggregate over all rows, of which more is asked than its value: it has a row over nothing
 //!   too, which DataFusion only sees where the value is the subquery's, or a plain calculation with it.
 //! - A condition on outer columns that reads a column whose name another has as well: above the subquery they are one.
-//! - `x > ANY (..)` over the same table as the rows: both sides are compared as if they were one column.
+//! - `x > ANY (..)` over the same table as the rows: both sides are compared as if they were one column. `MIN(x) IN (SELECT MIN(x) ..)`:
+//!   neither has a table's name, so that the join that it becomes would not know which is which.
 //! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -18,7 +20,7 @@ use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, LogicalPlan, Operator
 
 /// Of one of the conditions of a WHERE over `input`.
 pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
-    // A plain NOT IN is a join that knows of NULL, as long as no outer column is in it.
+    // A plain NOT IN is a join that knows of NULL, as long as it has a key and no outer column is in it.
     let plain_not_in = match condition {
         Expr::InSubquery(of) if of.negated => Some(of),
         Expr::Not(inner) => match inner.as_ref() {
@@ -28,7 +30,9 @@ pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
         _ => None,
     };
     match plain_not_in {
-        Some(of) if !super::asks(&of.expr) => super::is_correlated(&of.subquery),
+        Some(of) if !super::asks(&of.expr) => {
+            !of.expr.any_column_refs() || names_itself(of) || super::is_correlated(&of.subquery)
+        }
         _ => {
             null_matters(condition, false)
                 || compares_with_itself(condition)
@@ -81,9 +85,16 @@ fn compares_with_itself(expr: &Expr) -> bool {
             let has = |node: &LogicalPlan| Ok(columns.iter().any(|c| node.schema().has_column(c)));
             subquery.subquery.exists(has)
         }
+        Expr::InSubquery(of) => Ok(names_itself(of)),
         _ => Ok(false),
     };
     expr.exists(named_so).unwrap_or(false)
+}
+
+/// Whether a column without a table has the name of that which it is looked for in.
+fn names_itself(of: &InSubquery) -> bool {
+    let found = of.subquery.subquery.schema().field(0).name();
+    of.expr.column_refs().iter().any(|c| c.relation.is_none() && c.name == *found)
 }
 
 /// Whether it is so of a subquery in `expr`.

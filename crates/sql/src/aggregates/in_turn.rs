@@ -1,0 +1,113 @@
+//! Aggregates that look at their rows in turn, where nothing says in which order: no `ORDER BY`, and rows that come in none, out of a join, a
+//! grouping or a table of changes. These are ordered by all columns that such aggregates of the grouping read, so that they all see the
+//! same order, in the dataflow and in a batch.
+//!
+//! The rows of a table that only come have an order, that in which they come, and so have sorted ones. Values that count once
+//! (`ARRAY_AGG(DISTINCT x)`) are in no order even then, and are put in their own.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, Result};
+use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, SortExpr};
+
+use crate::catalog::StreamScan;
+use crate::lower::changelog::table_changelog;
+
+/// DataFusion's aggregates that look at their rows in turn. Of others only they themselves know.
+const IN_TURN: &[&str] = &["any_value", "array_agg", "first_value", "last_value", "nth_value", "string_agg"];
+
+/// The call of such an aggregate that says nothing of an order, under whatever name.
+pub(crate) fn without_order(expr: &Expr) -> Option<&AggregateFunction> {
+    free(expr).filter(|call| !call.params.distinct)
+}
+
+fn free(expr: &Expr) -> Option<&AggregateFunction> {
+    match expr {
+        Expr::Alias(alias) => free(&alias.expr),
+        Expr::AggregateFunction(call) => {
+            (call.params.order_by.is_empty() && IN_TURN.contains(&call.func.name())).then_some(call)
+        }
+        _ => None,
+    }
+}
+
+/// `expr`, if it is such a call, with an order, which leaves its name as it was.
+pub(crate) fn ordered(expr: Expr, by: &[SortExpr]) -> Expr {
+    if without_order(&expr).is_some() { put_in_order(expr, by) } else { expr }
+}
+
+fn put_in_order(expr: Expr, by: &[SortExpr]) -> Expr {
+    match expr {
+        Expr::Alias(mut alias) => {
+            *alias.expr = put_in_order(*alias.expr, by);
+            Expr::Alias(alias)
+        }
+        Expr::AggregateFunction(mut call) => {
+            let name = Expr::AggregateFunction(call.clone()).schema_name().to_string();
+            if call.func.name() == "any_value" {
+                // Any value is one that is there, and this function takes no order.
+                call.func = first_value_udaf();
+                call.params.null_treatment = Some(NullTreatment::IgnoreNulls);
+            }
+            call.params.order_by = by.to_vec();
+            Expr::AggregateFunction(call).alias(name)
+        }
+        other => other,
+    }
+}
+
+/// `aggregate` with an order where it needs one; `None` where it is as it should be.
+pub(super) fn with_order(aggregate: &Aggregate) -> Result<Option<Aggregate>> {
+    if !aggregate.aggr_expr.iter().any(|e| free(e).is_some()) {
+        return Ok(None);
+    }
+    let schema = aggregate.input.schema();
+    let mut by: Vec<SortExpr> = vec![];
+    if !in_order(&aggregate.input) {
+        by = columns(aggregate.aggr_expr.iter().filter_map(without_order), schema)?;
+    }
+    let mut changed = false;
+    let exprs = aggregate.aggr_expr.iter().map(|expr| {
+        let by = match free(expr) {
+            // Of the others that count values once ours are made, which do so: see `distinct`.
+            Some(call) if call.params.distinct && call.func.name() == "array_agg" => columns([call], schema)?,
+            Some(call) if !call.params.distinct => by.clone(),
+            _ => vec![],
+        };
+        changed |= !by.is_empty();
+        Ok(if by.is_empty() { expr.clone() } else { put_in_order(expr.clone(), &by) })
+    });
+    let exprs = exprs.collect::<Result<Vec<_>>>()?;
+    let ordered = || Aggregate::try_new(aggregate.input.clone(), aggregate.group_expr.clone(), exprs);
+    changed.then(ordered).transpose()
+}
+
+/// All that `calls` read, as an order.
+fn columns<'a>(calls: impl IntoIterator<Item = &'a AggregateFunction>, schema: &DFSchema) -> Result<Vec<SortExpr>> {
+    let mut by: Vec<SortExpr> = vec![];
+    for arg in calls.into_iter().flat_map(|call| &call.params.args) {
+        if sortable(arg, schema)? && !by.iter().any(|s| s.expr == *arg) {
+            by.push(arg.clone().sort(true, false));
+        }
+    }
+    Ok(by)
+}
+
+fn sortable(arg: &Expr, schema: &DFSchema) -> Result<bool> {
+    let nested = |of: &DataType| of.is_nested() || *of == DataType::Null;
+    Ok(!arg.column_refs().is_empty() && !nested(&arg.get_type(schema)?))
+}
+
+/// Whether the rows come in an order that means something.
+fn in_order(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::TableScan(scan) => match scan.source.downcast_ref::<StreamScan>() {
+            Some(stream) => matches!(table_changelog(stream), Ok(None)),
+            None => true,
+        },
+        LogicalPlan::Values(_) | LogicalPlan::EmptyRelation(_) => true,
+        LogicalPlan::Join(_) | LogicalPlan::Union(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => false,
+        other => other.inputs().into_iter().all(in_order) && other.inputs().len() == 1,
+    }
+}
