@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 use tidemill_core::Result;
 
 use crate::error::planning;
+use crate::functions::excluding::is_excluding;
 use crate::lower::distinct_on::first_values;
 use crate::subqueries::named_as;
 use crate::windows::arrival::arrival_frame;
@@ -96,7 +97,9 @@ fn open<'a>(window: &Window, expr: &'a Expr) -> Option<&'a WindowFunction> {
         _ => return None,
     };
     let numbers = matches!(call.fun.name(), "row_number" | "ntile" | "lag" | "lead");
-    let ranks = matches!(call.fun.name(), "rank" | "dense_rank" | "percent_rank" | "cume_dist");
+    // Also what a frame leaves out may be rows that are equal.
+    let ranks = matches!(call.fun.name(), "rank" | "dense_rank" | "percent_rank" | "cume_dist")
+        || is_excluding(call.fun.name());
     let by_rows = call.params.window_frame.units == WindowFrameUnits::Rows;
     // Rows that stand as they came are in no order of their columns.
     ((numbers || by_rows && !ranks) && arrival_frame(&window.input, call).is_none()).then_some(call.as_ref())
