@@ -10,11 +10,11 @@ use datafusion::common::{Column, ExprSchema, Result as PlanResult};
 use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
 use datafusion::logical_expr::{
     Aggregate, Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, TableScan, Window, WindowFrameUnits,
+    WindowFunctionDefinition,
 };
 use tidemill_core::Result;
 
 use crate::error::planning;
-use crate::functions::excluding::is_excluding;
 use crate::lower::distinct_on::first_values;
 use crate::subqueries::named_as;
 use crate::windows::arrival::arrival_frame;
@@ -97,12 +97,12 @@ fn open<'a>(window: &Window, expr: &'a Expr) -> Option<&'a WindowFunction> {
         _ => return None,
     };
     let numbers = matches!(call.fun.name(), "row_number" | "ntile" | "lag" | "lead");
-    // Also what a frame leaves out may be rows that are equal.
-    let ranks = matches!(call.fun.name(), "rank" | "dense_rank" | "percent_rank" | "cume_dist")
-        || is_excluding(call.fun.name());
-    let by_rows = call.params.window_frame.units == WindowFrameUnits::Rows;
+    // A frame may leave rows out because they are equal: that is a function of its own, and keeps them so.
+    let values = matches!(call.fun.name(), "first_value" | "last_value" | "nth_value");
+    let aggregates = matches!(call.fun, WindowFunctionDefinition::AggregateUDF(_));
+    let by_rows = call.params.window_frame.units == WindowFrameUnits::Rows && (values || aggregates);
     // Rows that stand as they came are in no order of their columns.
-    ((numbers || by_rows && !ranks) && arrival_frame(&window.input, call).is_none()).then_some(call.as_ref())
+    ((numbers || by_rows) && arrival_frame(&window.input, call).is_none()).then_some(call.as_ref())
 }
 
 fn over(window: Window) -> PlanResult<LogicalPlan> {
