@@ -6,12 +6,15 @@
 //!
 //! `push_down_filter` takes a condition that reads no column below any aggregate. An aggregate over all rows has its one row over
 //! nothing too, so that the condition would be lost: `SELECT .. FROM (SELECT COUNT(*) FROM t) WHERE 1 = 2`.
+//!
+//! `replace_distinct_aggregate` leaves a DISTINCT out where the rows below are one for each key, and takes the keys of groups for
+//! keys of the rows that `UNNEST` makes of them: `SELECT DISTINCT k FROM (SELECT k, UNNEST(list) FROM (.. GROUP BY k))`.
 
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{JoinType, NullEquality, Result};
-use datafusion::logical_expr::{Join, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, Join, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
@@ -31,6 +34,7 @@ pub(crate) fn kept(rule: SharedRule) -> SharedRule {
             _ => false,
         },
         "extract_equijoin_predicate" => |plan| nulls_are_equal(plan).is_some_and(|j| !j.on.is_empty()),
+        "replace_distinct_aggregate" => return Arc::new(DistinctOfUnnested { rule }),
         _ => return rule,
     };
     Arc::new(Kept { rule, leave })
@@ -61,5 +65,34 @@ impl OptimizerRule for Kept {
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         if (self.leave)(&plan) { Ok(Transformed::no(plan)) } else { self.rule.rewrite(plan, config) }
+    }
+}
+
+/// Makes groups of a DISTINCT over rows that were lists.
+#[derive(Debug)]
+struct DistinctOfUnnested {
+    rule: SharedRule,
+}
+
+impl OptimizerRule for DistinctOfUnnested {
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.rule.apply_order()
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        match plan {
+            LogicalPlan::Distinct(Distinct::All(rows))
+                if !rows.schema().fields().is_empty()
+                    && rows.exists(|p| Ok(matches!(p, LogicalPlan::Unnest(_))))? =>
+            {
+                let columns = rows.schema().columns().into_iter().map(Expr::Column).collect();
+                Ok(Transformed::yes(LogicalPlan::Aggregate(Aggregate::try_new(rows, columns, vec![])?)))
+            }
+            other => self.rule.rewrite(other, config),
+        }
     }
 }

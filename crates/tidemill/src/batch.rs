@@ -20,7 +20,7 @@ use tidemill_core::{Delta, EpochClock, Error, Result};
 use tidemill_sql::catalog::StreamScan;
 use tidemill_sql::lower::changelog::table_changelog;
 use tidemill_sql::session::{Planner, Query};
-use tidemill_sql::windows::batch::{batch_plan, given_name};
+use tidemill_sql::windows::batch::{batch_plan, given_name, settled};
 
 use crate::session::Session;
 
@@ -30,8 +30,8 @@ use crate::session::Session;
 /// # Errors
 /// If the text is not one query over bounded tables.
 pub async fn answer(session: &Session, text: &str) -> Result<RecordBatch> {
-    let (state, plan) = prepare(session, text).await?;
-    run(&state, &plan).await
+    let planner = Planner::new(&session.catalog, EpochClock::default())?;
+    answer_query(&planner, &one_query(&planner, text)?).await
 }
 
 /// The query of `text` as plain DataFusion over tables in memory, to be run with [`run`].
@@ -52,16 +52,21 @@ pub async fn prepare_with(
     threads: usize,
     batch_rows: usize,
 ) -> Result<(SessionState, LogicalPlan)> {
+    let planner = Planner::new(&session.catalog, EpochClock::default())?;
+    let query = one_query(&planner, text)?;
+    prepare_plan(&planner, &query.plan, threads, batch_rows).await
+}
+
+fn one_query(planner: &Planner, text: &str) -> Result<Query> {
     let statements = tidemill_sql::parser::parse(text)?;
     let [statement] = statements.as_slice() else {
         return Err(Error::statement("one query is asked for here"));
     };
-    let planner = Planner::new(&session.catalog, EpochClock::default())?;
     let mut queries = planner.query(statement)?;
-    let (Some(query), true) = (queries.pop(), queries.is_empty()) else {
-        return Err(Error::statement("one query is asked for here"));
-    };
-    prepare_query(&planner, &query, threads, batch_rows).await
+    match (queries.pop(), queries.is_empty()) {
+        (Some(query), true) => Ok(query),
+        _ => Err(Error::statement("one query is asked for here")),
+    }
 }
 
 /// The batch answer of a query that has been planned.
@@ -69,18 +74,19 @@ pub async fn prepare_with(
 /// # Errors
 /// If a table has no end, or what DataFusion says.
 pub(crate) async fn answer_query(planner: &Planner, query: &Query) -> Result<RecordBatch> {
-    let (state, plan) = prepare_query(planner, query, 1, 8_192).await?;
+    let plan = settled(query.plan.clone())?;
+    let (state, plan) = prepare_plan(planner, &plan, 1, 8_192).await?;
     run(&state, &plan).await
 }
 
-async fn prepare_query(
+async fn prepare_plan(
     planner: &Planner,
-    query: &Query,
+    plan: &LogicalPlan,
     threads: usize,
     batch_rows: usize,
 ) -> Result<(SessionState, LogicalPlan)> {
-    let tables = tables_of(&query.plan, planner.state(), threads, batch_rows).await?;
-    let plan = batch_plan(&query.plan, &tables)?;
+    let tables = tables_of(plan, planner.state(), threads, batch_rows).await?;
+    let plan = batch_plan(plan, &tables)?;
     Ok((state_for(planner.state(), threads, batch_rows)?, plan))
 }
 

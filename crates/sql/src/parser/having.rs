@@ -16,16 +16,20 @@ pub(super) fn rewrite(select: &mut Select) {
     let GroupByExpr::Expressions(keys, modifiers) = &mut select.group_by else { return };
     let written = keys.len();
     keys.retain(|key| !matches!(key, Expr::Tuple(values) if values.is_empty()));
-    let one_group = keys.len() < written || select.having.is_some();
-    if !keys.is_empty() || !modifiers.is_empty() || !one_group {
+    let is_one = keys.len() < written || select.having.is_some();
+    if !keys.is_empty() || !modifiers.is_empty() || !is_one {
         return;
     }
     let mut aggregates = Aggregates { depth: 0 };
     let known =
         walk(&select.projection, &mut aggregates).is_break() || walk(&select.having, &mut aggregates).is_break();
-    if known {
-        return;
+    if !known {
+        one_group(select);
     }
+}
+
+/// Makes one group of all rows of a SELECT without keys.
+pub(super) fn one_group(select: &mut Select) {
     let all = parsed("COUNT(*) >= 0");
     select.having = Some(match select.having.take() {
         None => all,

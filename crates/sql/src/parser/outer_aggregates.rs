@@ -1,8 +1,8 @@
-//! Aggregates of the query around a subquery, in its HAVING: `GROUP BY dept HAVING EXISTS (SELECT 1 FROM b WHERE b.amount < MIN(e.salary))`.
+//! Aggregates of the query around a subquery: `GROUP BY dept HAVING EXISTS (SELECT 1 FROM b WHERE b.amount < MIN(e.salary))`.
 //!
-//! An aggregate belongs to the query whose columns it reads. DataFusion takes it for one of the subquery, so that it is written
-//! as what it means there: the aggregate over the rows of the group, as a subquery of its own. That is done where one table is grouped
-//! by columns, and the aggregate names the table.
+//! An aggregate belongs to the query whose columns it reads, in HAVING and in the SELECT list. DataFusion takes it for one of the
+//! subquery, so that it is written as what it means there: the aggregate over the rows of the group, as a subquery of its own. That is
+//! done where one table is grouped by columns, or is one group for the aggregate's sake, and the aggregate names the table.
 
 use std::ops::ControlFlow;
 
@@ -12,15 +12,14 @@ use sqlparser::ast::{
 };
 
 use super::finish::select_all;
-use super::having::is_known_aggregate;
+use super::having::{self, is_known_aggregate};
 use super::walk::walk_mut;
 
 /// The name of the table whose rows are aggregated.
 const GROUP: &str = "__group";
 
-/// Rewrites the HAVING of a SELECT.
+/// Rewrites the SELECT list and the HAVING of a SELECT.
 pub(super) fn rewrite(select: &mut Select) {
-    let Some(having) = &mut select.having else { return };
     let ([from], GroupByExpr::Expressions(groups, modifiers)) = (select.from.as_slice(), &select.group_by) else {
         return;
     };
@@ -45,8 +44,13 @@ pub(super) fn rewrite(select: &mut Select) {
             |left, right| Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::And, right: Box::new(right) };
         of.selection = all.reduce(both);
     }
+    let mut outer = Outer { table: &table, rows: &rows, hidden: vec![], found: false };
     // It never breaks.
-    let _ = walk_mut(having, &mut Outer { table: &table, rows: &rows, hidden: vec![] });
+    let _ = walk_mut(&mut select.projection, &mut outer);
+    let _ = walk_mut(&mut select.having, &mut outer);
+    if outer.found && keys.is_empty() {
+        having::one_group(select);
+    }
 }
 
 fn name_of(relation: &TableFactor) -> Option<Ident> {
@@ -96,6 +100,8 @@ struct Outer<'a> {
     rows: &'a Query,
     /// For each subquery around: whether it has a table of that name itself.
     hidden: Vec<bool>,
+    /// Whether there was such an aggregate.
+    found: bool,
 }
 
 impl Outer<'_> {
@@ -160,6 +166,7 @@ impl VisitorMut for Outer<'_> {
                 select.projection = vec![SelectItem::UnnamedExpr(aggregate)];
             }
             *expr = Expr::Subquery(Box::new(query));
+            self.found = true;
         }
         ControlFlow::Continue(())
     }

@@ -6,13 +6,17 @@
 //!   or within a subquery in FROM: it is pulled up without its columns.
 //! - A condition on outer columns below an aggregate over all rows, of which more is asked than its value: it has a row over nothing
 //!   too, which DataFusion only sees where the value is the subquery's, or a plain calculation with it.
+//! - A condition on outer columns other than `column = outer column` below a grouping or a DISTINCT: rows of several of its values are
+//!   several groups then.
 //! - A condition on outer columns that reads a column whose name another has as well: above the subquery they are one.
 //! - `x > ANY (..)` over the same table as the rows: both sides are compared as if they were one column. `MIN(x) IN (SELECT MIN(x) ..)`:
 //!   neither has a table's name, so that the join that it becomes would not know which is which.
+//! - A subquery in the condition of a join: it is moved to either side, where it still asks for the columns of the other. (Seen to
+//!   where joins are rewritten.)
 //! - A subquery within a subquery that refers to the query around both: the column is looked for one level too low.
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, JoinType};
+use datafusion::common::{Column, JoinType, Result as PlanResult};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::logical_plan::{Aggregate, Join, Subquery, SubqueryAlias};
 use datafusion::logical_expr::utils::split_conjunction;
@@ -116,7 +120,39 @@ fn below(subquery: &Subquery) -> bool {
     let plan = &subquery.subquery;
     let held_back = |node: &LogicalPlan| Ok(holds_back(node) && !node.all_out_ref_exprs().is_empty());
     super::is_correlated(subquery)
-        && (plan.exists(held_back).unwrap_or(false) || row_over_nothing(plan) || same_names(plan))
+        && (plan.exists(held_back).unwrap_or(false)
+            || row_over_nothing(plan)
+            || plan.exists(groups_apart).unwrap_or(false)
+            || same_names(plan))
+}
+
+/// Whether groups would be told apart by what a condition compares with outer columns.
+fn groups_apart(node: &LogicalPlan) -> PlanResult<bool> {
+    let grouped = match node {
+        LogicalPlan::Aggregate(aggregate) => !aggregate.group_expr.is_empty(),
+        LogicalPlan::Distinct(_) => true,
+        _ => false,
+    };
+    let compares = |below: &LogicalPlan| {
+        let mut found = false;
+        below.apply_expressions(|expr| {
+            found |= split_conjunction(expr).into_iter().any(|e| e.contains_outer() && !is_equality(e));
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(found)
+    };
+    Ok(grouped && node.inputs()[0].exists(compares)?)
+}
+
+/// `own column = outer column`.
+fn is_equality(condition: &Expr) -> bool {
+    let outer = |e: &Expr| matches!(e, Expr::OuterReferenceColumn(..));
+    match condition {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
+            outer(left) && !right.contains_outer() || outer(right) && !left.contains_outer()
+        }
+        _ => false,
+    }
 }
 
 /// Whether the row that an aggregate has over nothing, of which outer columns decide, is asked for more than its value.

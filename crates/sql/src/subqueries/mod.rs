@@ -20,7 +20,7 @@ use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::logical_plan::Subquery;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Aggregate, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window,
+    Aggregate, Distinct, DistinctOn, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window,
 };
 
 use marks::Marks;
@@ -99,7 +99,12 @@ impl Rewrite<'_> {
                 let (ours, others): (Vec<_>, Vec<_>) = conditions.into_iter().partition(ours);
                 self.filter(input.clone(), ours, others).map(Transformed::yes)
             }
-            LogicalPlan::Join(join) if all || misplanned::lateral(&join) => self.join(join),
+            LogicalPlan::Join(join) if all || misplanned::lateral(&join) || join.filter.as_ref().is_some_and(asks) => {
+                self.join(join)
+            }
+            LogicalPlan::Distinct(Distinct::On(distinct)) if first_rows_ask(&distinct) => {
+                self.distinct_on(distinct).map(Transformed::yes)
+            }
             other if !other.expressions().iter().any(|e| if all { asks(e) } else { misplanned::value(e, &other) }) => {
                 Ok(Transformed::no(other))
             }
@@ -171,6 +176,28 @@ impl Rewrite<'_> {
         LogicalPlanBuilder::from(sorted).project(columns.into_iter().map(Expr::Column))?.build()
     }
 
+    /// DataFusion refuses subqueries there that are correlated.
+    fn distinct_on(&mut self, distinct: DistinctOn) -> PlanResult<LogicalPlan> {
+        let DistinctOn { on_expr, select_expr, sort_expr, input, .. } = distinct;
+        let mut marks = Marks::over(input.as_ref().clone(), self.made);
+        let mut by = Vec::with_capacity(on_expr.len());
+        for expr in &on_expr {
+            by.push(marks.value(expr.clone())?);
+        }
+        // ORDER BY begins with the very expressions of ON.
+        let ordered = |(i, s): (usize, SortExpr)| match on_expr.get(i) == Some(&s.expr) {
+            true => Ok(SortExpr { expr: by[i].clone(), ..s }),
+            false => Ok(SortExpr { expr: marks.value(s.expr)?, ..s }),
+        };
+        let order = match sort_expr {
+            Some(order) => Some(order.into_iter().enumerate().map(ordered).collect::<PlanResult<Vec<_>>>()?),
+            None => None,
+        };
+        let select = select_expr.into_iter().map(|e| marks.named_value(e)).collect::<PlanResult<Vec<_>>>()?;
+        let distinct = DistinctOn::try_new(by, select, order, marks.into_plan().into())?;
+        Ok(LogicalPlan::Distinct(Distinct::On(distinct)))
+    }
+
     /// A lateral join, or a join whose condition asks.
     fn join(&mut self, join: Join) -> PlanResult<Transformed<LogicalPlan>> {
         if let Some(plan) = laterals::joined(&join, self.made)? {
@@ -186,29 +213,36 @@ impl Rewrite<'_> {
         // What an inner join asks of its pairs may as well be asked of its rows.
         let (ours, others): (Vec<_>, Vec<_>) = conditions.into_iter().partition(asks);
         let joined = LogicalPlan::Join(Join { filter: conjunction(others), ..join });
-        self.filter(joined, ours, vec![]).map(Transformed::yes)
+        if self.which == Which::All {
+            return self.filter(joined, ours, vec![]).map(Transformed::yes);
+        }
+        let ours = ours.into_iter().reduce(Expr::and);
+        let asked = ours.map(|ours| LogicalPlanBuilder::from(joined.clone()).filter(ours)?.build());
+        self.node(asked.unwrap_or(Ok(joined))?).map(|plan| Transformed::yes(plan.data))
     }
 
-    /// An outer, semi or anti join whose condition asks: of the rows of one of its sides, whose columns the answers become. What asks
-    /// of both sides at once stays as it is.
+    /// An outer, semi or anti join whose condition asks: of the rows of its sides, whose columns the answers become. A subquery about
+    /// both sides at once stays as it is.
     fn outer_join(&mut self, join: Join, conditions: Vec<Expr>) -> PlanResult<Transformed<LogicalPlan>> {
         let columns = join.schema.columns();
         let mut sides = [join.left.as_ref().clone(), join.right.as_ref().clone()];
         let mut kept = vec![];
         let mut changed = false;
         for condition in conditions {
-            let side = match asks(&condition) {
-                true => sides.iter_mut().find(|side| reads_only(&condition, side)),
-                false => None,
-            };
-            let Some(side) = side else {
-                kept.push(condition);
-                continue;
-            };
-            let mut marks = Marks::over(side.clone(), self.made);
-            kept.push(marks.value(condition)?);
-            *side = marks.into_plan();
-            changed = true;
+            // Each subquery is one about the rows of a side, if it is about those of one alone.
+            let asked = condition.transform_down(|e| {
+                let side = match is_subquery(&e) {
+                    true => sides.iter_mut().find(|side| reads_only(&e, side)),
+                    false => None,
+                };
+                let Some(side) = side else { return Ok(Transformed::no(e)) };
+                let mut marks = Marks::over(side.clone(), self.made);
+                let value = marks.value(e)?;
+                *side = marks.into_plan();
+                Ok(Transformed::new(value, true, TreeNodeRecursion::Jump))
+            })?;
+            changed |= asked.transformed;
+            kept.push(asked.data);
         }
         if !changed {
             return Ok(Transformed::no(LogicalPlan::Join(join)));
@@ -228,6 +262,11 @@ impl Rewrite<'_> {
         let columns = columns.into_iter().map(Expr::Column);
         LogicalPlanBuilder::from(LogicalPlan::Join(joined)).project(columns)?.build().map(Transformed::yes)
     }
+}
+
+fn first_rows_ask(distinct: &DistinctOn) -> bool {
+    let order = distinct.sort_expr.iter().flatten().map(|s| &s.expr);
+    distinct.on_expr.iter().chain(&distinct.select_expr).chain(order).any(asks)
 }
 
 /// Whether all columns that `expr` reads, its subqueries too, are of `side`.
@@ -258,7 +297,7 @@ fn needs_join(condition: &Expr) -> bool {
 }
 
 /// The columns of `plan`, called as in `schema`.
-fn named_as(plan: LogicalPlan, schema: &DFSchema) -> PlanResult<LogicalPlan> {
+pub(crate) fn named_as(plan: LogicalPlan, schema: &DFSchema) -> PlanResult<LogicalPlan> {
     let columns = plan.schema().columns().into_iter().zip(schema.iter());
     let named: Vec<Expr> = columns
         .map(|(column, (qualifier, field))| {

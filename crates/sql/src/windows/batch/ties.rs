@@ -1,0 +1,138 @@
+//! What an order leaves open, in batch: rows that are equal in it stand in the order of all their columns, as the stream has them.
+//!
+//! DataFusion puts such rows out as they come, which is another answer for another cut of the same input, and none that a stream could be
+//! held against. So wherever the order chooses rows or says what a function sees, the other columns are put behind it: below a LIMIT,
+//! in `ROW_NUMBER`, `LAG` and the like, in frames of so many rows, in `DISTINCT ON`. Ranks keep their equals.
+
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Column, ExprSchema, Result as PlanResult};
+use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
+use datafusion::logical_expr::{
+    Aggregate, Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, TableScan, Window, WindowFrameUnits,
+    WindowFunctionDefinition,
+};
+use tidemill_core::Result;
+
+use crate::error::planning;
+use crate::lower::distinct_on::first_values;
+use crate::subqueries::named_as;
+use crate::windows::arrival::arrival_frame;
+
+/// `plan`, in which no order leaves anything open that a result depends on. It is one that reads streams still.
+///
+/// # Errors
+/// If DataFusion does not plan it.
+pub fn settled(plan: LogicalPlan) -> Result<LogicalPlan> {
+    plan.transform_up_with_subqueries(node).data().map_err(planning)
+}
+
+fn node(plan: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
+    match plan {
+        // The LIMIT that was pushed into it stands above it as well.
+        LogicalPlan::TableScan(scan) if scan.fetch.is_some() => {
+            Ok(Transformed::yes(LogicalPlan::TableScan(TableScan { fetch: None, ..scan })))
+        }
+        LogicalPlan::Sort(sort) if sort.fetch.is_some() => Ok(Transformed::yes(LogicalPlan::Sort(total(sort)))),
+        LogicalPlan::Limit(limit) => limited(limit).map(Transformed::yes),
+        LogicalPlan::Window(window) if window.window_expr.iter().any(|e| open(&window, e).is_some()) => {
+            over(window).map(Transformed::yes)
+        }
+        LogicalPlan::Aggregate(aggregate) if first_values(&aggregate).is_some() => {
+            first_rows(aggregate).map(Transformed::yes)
+        }
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+/// The columns of `plan` that `order` does not name, ascending.
+fn others<'a>(plan: &'a LogicalPlan, order: &'a [SortExpr]) -> impl Iterator<Item = SortExpr> + 'a {
+    let comparable = |c: &Column| {
+        let field = plan.schema().field_from_column(c);
+        field.is_ok_and(|f| RowConverter::supports_fields(&[SortField::new(f.data_type().clone())]))
+    };
+    let columns = plan.schema().columns().into_iter().filter(comparable).map(Expr::Column);
+    columns.filter(|c| !order.iter().any(|by| by.expr == *c)).map(|c| c.sort(true, true))
+}
+
+fn total(mut sort: Sort) -> Sort {
+    let more: Vec<_> = others(&sort.input, &sort.expr).collect();
+    sort.expr.extend(more);
+    sort
+}
+
+/// Over what is sorted, or over nothing that is: then all columns are the order.
+fn limited(limit: Limit) -> PlanResult<LogicalPlan> {
+    let input = match below(&limit.input)? {
+        Some(order) => order,
+        None => {
+            let order: Vec<_> = others(&limit.input, &[]).collect();
+            match order.is_empty() {
+                true => limit.input.as_ref().clone(),
+                false => LogicalPlanBuilder::from(limit.input.as_ref().clone()).sort(order)?.build()?,
+            }
+        }
+    };
+    Ok(LogicalPlan::Limit(Limit { input: input.into(), ..limit }))
+}
+
+/// `plan` with the sort that its order comes from made total, if it comes from one.
+fn below(plan: &LogicalPlan) -> PlanResult<Option<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Sort(sort) => Ok(Some(LogicalPlan::Sort(total(sort.clone())))),
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Limit(_) => {
+            let [input] = plan.inputs()[..] else { return Ok(None) };
+            let total = below(input)?;
+            total.map(|input| plan.with_new_exprs(plan.expressions(), vec![input])).transpose()
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A function over an order that leaves open what it sees.
+fn open<'a>(window: &Window, expr: &'a Expr) -> Option<&'a WindowFunction> {
+    let call = match expr {
+        Expr::Alias(alias) => return open(window, &alias.expr),
+        Expr::WindowFunction(call) => call,
+        _ => return None,
+    };
+    let numbers = matches!(call.fun.name(), "row_number" | "ntile" | "lag" | "lead");
+    // A frame may leave rows out because they are equal: that is a function of its own, and keeps them so.
+    let values = matches!(call.fun.name(), "first_value" | "last_value" | "nth_value");
+    let aggregates = matches!(call.fun, WindowFunctionDefinition::AggregateUDF(_));
+    let by_rows = call.params.window_frame.units == WindowFrameUnits::Rows && (values || aggregates);
+    // Rows that stand as they came are in no order of their columns.
+    ((numbers || by_rows) && arrival_frame(&window.input, call).is_none()).then_some(call.as_ref())
+}
+
+fn over(window: Window) -> PlanResult<LogicalPlan> {
+    let exprs = window.window_expr.iter().map(|expr| match open(&window, expr) {
+        Some(call) => {
+            let mut call = call.clone();
+            let more: Vec<_> = others(&window.input, &call.params.order_by).collect();
+            call.params.order_by.extend(more);
+            Expr::WindowFunction(Box::new(call))
+        }
+        None => expr.clone(),
+    });
+    let exprs = exprs.collect();
+    named_as(LogicalPlan::Window(Window::try_new(exprs, window.input)?), &window.schema)
+}
+
+/// `DISTINCT ON`.
+fn first_rows(aggregate: Aggregate) -> PlanResult<LogicalPlan> {
+    let ordered = |expr: Expr| {
+        expr.transform(|e| match e {
+            Expr::AggregateFunction(AggregateFunction { func, mut params }) => {
+                let more: Vec<_> = others(&aggregate.input, &params.order_by).collect();
+                params.order_by.extend(more);
+                Ok(Transformed::yes(Expr::AggregateFunction(AggregateFunction { func, params })))
+            }
+            other => Ok(Transformed::no(other)),
+        })
+        .data()
+    };
+    let firsts = aggregate.aggr_expr.into_iter().map(ordered).collect::<PlanResult<Vec<_>>>()?;
+    let first = LogicalPlan::Aggregate(Aggregate::try_new(aggregate.input.clone(), aggregate.group_expr, firsts)?);
+    named_as(first, &aggregate.schema)
+}
