@@ -15,6 +15,7 @@ use super::headings::name_columns;
 use super::refused;
 use super::source::Source;
 use super::statement::{EmitClause, ExplainKind, Select, Statement, StatementKind};
+use super::table_query;
 use super::using_alias::named_using;
 use crate::as_of::syntax::plain_as_of;
 
@@ -152,6 +153,7 @@ impl<'a> Script<'a> {
         plain_as_of(&mut tokens);
         named_using(&mut tokens);
         excludes::mark(&mut tokens);
+        table_query::write_out(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
         Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![], notes: vec![] }
     }
