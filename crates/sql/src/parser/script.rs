@@ -17,6 +17,7 @@ use super::source::Source;
 use super::statement::{EmitClause, ExplainKind, Select, Statement, StatementKind};
 use super::table_query;
 use super::using_alias::named_using;
+use crate::as_of::subquery::name_queries;
 use crate::as_of::syntax::plain_as_of;
 
 /// The statements of `text`. Places in them and in errors are places of the whole text.
@@ -150,6 +151,7 @@ impl<'a> Script<'a> {
     pub(super) fn over(source: &'a Source<'a>, range: Range<usize>) -> Self {
         let emit = find_emit(source, range.clone());
         let mut tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
+        name_queries(&mut tokens);
         plain_as_of(&mut tokens);
         named_using(&mut tokens);
         excludes::mark(&mut tokens);
