@@ -10,7 +10,9 @@ pub(crate) fn name_queries(tokens: &mut Vec<TokenWithSpan>) {
     let mut at = 0;
     while at + 2 < tokens.len() {
         at += 1;
-        let versioned = tokens[at].token == Token::RParen && is(tokens.get(at + 1), Keyword::FOR) && is(tokens.get(at + 2), Keyword::SYSTEM_TIME);
+        let versioned = tokens[at].token == Token::RParen
+            && is(tokens.get(at + 1), Keyword::FOR)
+            && is(tokens.get(at + 2), Keyword::SYSTEM_TIME);
         if !versioned {
             continue;
         }

@@ -185,7 +185,13 @@ impl WindowUDFImpl for Excluding {
                 Value::Aggregate(Box::new(aggregate.with_ignore_nulls(args.ignore_nulls()).build()?))
             }
         };
-        Ok(Box::new(Evaluator { excluded: self.excluded, inputs: args.input_exprs().len(), value, peers: Peers::default(), row: 0 }))
+        Ok(Box::new(Evaluator {
+            excluded: self.excluded,
+            inputs: args.input_exprs().len(),
+            value,
+            peers: Peers::default(),
+            row: 0,
+        }))
     }
 }
 
@@ -308,9 +314,8 @@ impl Peers {
         let known = self.order.len() == order.len()
             && self.order.iter().zip(order).all(|((known, _), column)| Arc::ptr_eq(known, column));
         if !known {
-            let compared = |column: &ArrayRef| {
-                Ok((Arc::clone(column), make_comparator(column, column, SortOptions::default())?))
-            };
+            let compared =
+                |column: &ArrayRef| Ok((Arc::clone(column), make_comparator(column, column, SortOptions::default())?));
             self.order = order.iter().map(compared).collect::<Result<_>>()?;
             self.group = 0..0;
         }

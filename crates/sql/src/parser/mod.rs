@@ -47,6 +47,7 @@ pub mod statement;
 mod steps;
 pub mod substitute;
 mod table_query;
+pub mod type_names;
 pub mod types;
 pub mod using_alias;
 mod values;
