@@ -17,8 +17,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::logical_plan::{Join, Subquery};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, cast, lit, try_cast,
-    when,
+    BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, binary_expr, cast, lit,
+    try_cast, when,
 };
 
 use crate::functions::json::member::is_member;
@@ -30,6 +30,12 @@ const PRECISION: u8 = 38;
 
 /// `plan` with such comparisons written out.
 pub(crate) fn written_out(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
+    let texts = plan.transform_up_with_subqueries(united)?;
+    let plan = match texts.transformed {
+        // What is above a union has the type of its first part until now.
+        true => texts.data.transform_up_with_subqueries(|p| p.recompute_schema().map(Transformed::yes))?.data,
+        false => texts.data,
+    };
     let rewritten = plan.transform_up_with_subqueries(|plan| {
         let names = NamePreserver::new(&plan);
         let schema = match plan.inputs().as_slice() {
@@ -62,6 +68,31 @@ pub(crate) fn compared_with_boolean(left: &Expr, op: Operator, right: &Expr, sch
     }
     let made = compared(left.clone(), op, right.clone(), schema);
     made.transformed.then_some(made.data)
+}
+
+/// A union of texts and other values is one of texts. DataFusion makes it that later, and until then says the type of the first part.
+fn united(plan: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
+    let LogicalPlan::Union(union) = plan else { return Ok(Transformed::no(plan)) };
+    let mixed = |column: usize| {
+        let mut types = union.inputs.iter().filter_map(|i| i.schema().fields().get(column)).map(|f| f.data_type());
+        types.clone().any(|t| t.is_string()) && types.any(|t| reading(&[&DataType::Utf8, t]).is_some())
+    };
+    let mixed: Vec<usize> = (0..union.schema.fields().len()).filter(|column| mixed(*column)).collect();
+    if mixed.is_empty() {
+        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    }
+    let part = |input: Arc<LogicalPlan>| {
+        let columns = input.schema().iter().enumerate().map(|(i, (qualifier, field))| {
+            let column = Expr::from((qualifier, field));
+            match mixed.contains(&i) && !field.data_type().is_string() {
+                true => cast(column, DataType::Utf8).alias_qualified(qualifier.cloned(), field.name()),
+                false => column,
+            }
+        });
+        LogicalPlanBuilder::from(Arc::clone(&input)).project(columns.collect::<Vec<_>>())?.build().map(Arc::new)
+    };
+    let parts = union.inputs.into_iter().map(part).collect::<PlanResult<Vec<_>>>()?;
+    Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(parts)?)))
 }
 
 /// The keys of a join by the names of columns.

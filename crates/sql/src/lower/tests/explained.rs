@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use super::sql::*;
+use crate::explain;
 
 #[test]
 fn expressions_over_results() {
