@@ -119,7 +119,7 @@ mod tests {
         let at = |interval: &str| format!("CAST(TIMESTAMP '2024-01-31 00:00:00' + {interval} AS STRING)");
         let check = |interval: &str, expected: &str| check_constant(&at(interval), expected);
         check("INTERVAL '1' DAY * 2", "2024-02-02T00:00:00");
-        check("3 * INTERVAL '1:30' MINUTE TO SECOND", "2024-01-31T00:04:30");
+        check("3 * INTERVAL '90' SECOND", "2024-01-31T00:04:30");
         check("INTERVAL '1' DAY / 2", "2024-01-31T12:00:00");
         check("INTERVAL '1' MONTH * 1.5", "2024-03-15T00:00:00");
         check("INTERVAL '1' HOUR * -0.5", "2024-01-30T23:30:00");
