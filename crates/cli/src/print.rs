@@ -5,10 +5,10 @@ use std::io::Write;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UInt32Array};
 use arrow::csv;
 use arrow::datatypes::{DataType, Field, Schema};
-use arrow::json::writer::{LineDelimited, WriterBuilder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches_with_options;
 use std::sync::Arc;
+use tidemill::core::json::{INSTANT, TIMESTAMP, printed};
 use tidemill::{Changes, Error, Result};
 
 use crate::args::Format;
@@ -16,14 +16,12 @@ use crate::args::Format;
 /// Where results go.
 pub(crate) type Out<'a> = &'a mut dyn Write;
 
-const TIMESTAMP: &str = "%Y-%m-%d %H:%M:%S%.f";
-
 /// How values read.
 fn options() -> FormatOptions<'static> {
     FormatOptions::default()
         .with_null("NULL")
         .with_timestamp_format(Some(TIMESTAMP))
-        .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.fZ"))
+        .with_timestamp_tz_format(Some(INSTANT))
         .with_datetime_format(Some(TIMESTAMP))
 }
 
@@ -159,11 +157,7 @@ fn with_own_names(rows: &RecordBatch) -> Result<RecordBatch> {
 
 fn json(out: Out<'_>, rows: &RecordBatch) -> Result<()> {
     let rows = &with_own_names(rows)?;
-    let mut writer = WriterBuilder::new()
-        .with_explicit_nulls(true)
-        .with_timestamp_format(TIMESTAMP.into())
-        .with_timestamp_tz_format("%Y-%m-%d %H:%M:%S%.fZ".into())
-        .build::<_, LineDelimited>(out);
+    let mut writer = printed(out);
     writer.write(rows)?;
     writer.finish()?;
     Ok(())
@@ -189,7 +183,7 @@ fn csv_rows(out: Out<'_>, rows: &RecordBatch, header: bool) -> Result<()> {
     let mut writer = csv::WriterBuilder::new()
         .with_header(header)
         .with_timestamp_format(TIMESTAMP.into())
-        .with_timestamp_tz_format("%Y-%m-%d %H:%M:%S%.fZ".into())
+        .with_timestamp_tz_format(INSTANT.into())
         .with_datetime_format(TIMESTAMP.into())
         .build(out);
     writer.write(&rows)?;

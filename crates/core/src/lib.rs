@@ -8,12 +8,14 @@
 //! 4. [`option`]: the one declaration an option has.
 //! 5. [`table`]: what `CREATE TABLE` said, as a connector needs to know it.
 //! 6. [`source`], [`sink`], [`format`](mod@format): the edges, as traits.
+//! 7. [`json`]: rows as people read them.
 //!
 //! This crate performs no input or output and never reads a clock. It knows Arrow, and neither DataFusion nor a runtime.
 
 pub mod delta;
 pub mod error;
 pub mod format;
+pub mod json;
 pub mod lookup;
 pub mod option;
 pub mod sink;

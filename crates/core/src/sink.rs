@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
@@ -52,8 +53,10 @@ pub trait Sink: Send + Sync + fmt::Debug {
         true
     }
 
-    /// The same table, as one whose rows are replaced by what is written until it is closed. `None` where that cannot be.
-    fn overwriting(&self) -> Option<Arc<dyn Sink>> {
+    /// The same table, as one whose rows are replaced by what is written until it is closed. `None` where that cannot be. `partition` is a row
+    /// whose partition columns say what all rows are replaced of, also where none is written.
+    fn overwriting(&self, partition: Option<RecordBatch>) -> Option<Arc<dyn Sink>> {
+        let _ = partition;
         None
     }
 

@@ -13,11 +13,9 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, Int64Builder, RecordBatch, new_null_array};
 use arrow::compute::{concat, filter, filter_record_batch, is_not_null};
 use arrow::datatypes::{Schema, SchemaRef};
-use arrow::json::WriterBuilder;
-use arrow::json::writer::LineDelimited;
 use bytes::Bytes;
 use tidemill_core::source::Piece;
-use tidemill_core::{Delta, Error, Position, RejectedRow, Result, SplitId, Watermark};
+use tidemill_core::{Delta, Error, Position, RejectedRow, Result, SplitId, Watermark, json};
 use tidemill_plan::op::{Changelog, EventTime, Expr, OnError, SourceOp, WatermarkExpr};
 
 use crate::changelog::{changes, no_weights};
@@ -314,7 +312,7 @@ fn evaluate_each(expr: &Expr, batch: &RecordBatch, failed: &mut Vec<(usize, Stri
 
 /// A row whose raw record is not known, as a line of JSON without its newline.
 fn row_as_json(batch: &RecordBatch, row: usize) -> Bytes {
-    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(vec![]);
+    let mut writer = json::lines(vec![]);
     // A column of a type that JSON cannot hold leaves the text empty; the reason and the position are there still.
     let written = writer.write(&batch.slice(row, 1)).and_then(|()| writer.finish());
     let mut text = written.map(|()| writer.into_inner()).unwrap_or_default();

@@ -114,6 +114,11 @@ impl Ahead {
     }
 }
 
+/// What stands in the name of a function that looks at its frame without some of its rows, before what it leaves out.
+pub const WITHOUT: &str = " without ";
+/// The same of a function whose frame has none.
+pub const OF_NO_ROWS: &str = " of no rows";
+
 const ANY: Reach = Reach { back: None, ahead: Ahead::All };
 
 impl Reach {
@@ -123,6 +128,8 @@ impl Reach {
         match udf.name() {
             "row_number" | "rank" | "dense_rank" => Self { back: None, ahead: Ahead::Rows(0) },
             "first_value" | "last_value" | "nth_value" => of_frame(&function.frame),
+            // What is left out of a frame is in it, and is found by the rows between it and the row.
+            gap if gap.contains(WITHOUT) || gap.ends_with(OF_NO_ROWS) => of_frame(&function.frame),
             shift @ ("lag" | "lead") => of_shift(function, shift == "lag"),
             // How many rows there are decides every one of them, or nothing is known.
             _ => ANY,

@@ -18,8 +18,8 @@ use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility, lit, try_cast,
+    Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility, lit, try_cast,
 };
 use datafusion::optimizer::AnalyzerRule;
 use tidemill_core::time::{from_micros, to_micros};
@@ -53,7 +53,7 @@ impl FlinkCasts {
         if let Expr::BinaryExpr(binary) = expr {
             return match binary.op {
                 Operator::Divide => decimals::rounded(binary, schema),
-                _ => Ok(comparable(binary, schema)),
+                _ => Ok(Transformed::no(Expr::BinaryExpr(binary))),
             };
         }
         let (inner, target) = match &expr {
@@ -61,15 +61,14 @@ impl FlinkCasts {
             Expr::TryCast(cast) => (&cast.expr, cast.field.data_type()),
             _ => return Ok(Transformed::no(expr)),
         };
+        let cast_to = |e: Expr, t: &DataType| match &expr {
+            Expr::TryCast(_) => try_cast(e, t.clone()),
+            _ => Expr::Cast(Cast::new(Box::new(e), t.clone())),
+        };
         if let Some(value) = value_of(inner, target) {
-            let cast = |e: Expr| match &expr {
-                Expr::TryCast(_) => try_cast(e, target.clone()),
-                _ => Expr::Cast(Cast::new(Box::new(e), target.clone())),
-            };
-            return Ok(Transformed::yes(cast(value)));
+            return Ok(Transformed::yes(cast_to(value, target)));
         }
         let Ok(from) = inner.get_type(schema) else { return Ok(Transformed::no(expr)) };
-        let cast_to = |e: Expr, t: &DataType| Expr::Cast(Cast::new(Box::new(e), t.clone()));
         let inner = || inner.as_ref().clone();
         let rewritten = match (&from, target) {
             (DataType::Timestamp(unit, _), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8) => {
@@ -96,25 +95,6 @@ impl FlinkCasts {
         };
         Ok(Transformed::yes(rewritten))
     }
-}
-
-/// A comparison of a text with a number is one of numbers. A text that is none is not comparable, NULL, and stops no query: one
-/// row of data must not hold up all others.
-fn comparable(mut compared: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
-    let mut changed = false;
-    if compared.op.supports_propagation() || compared.op == Operator::NotEq {
-        for side in [&mut compared.left, &mut compared.right] {
-            if let Expr::Cast(cast) = side.as_ref()
-                && cast.field.data_type().is_numeric()
-                && cast.expr.get_type(schema).is_ok_and(|from| from.is_string())
-            {
-                **side = try_cast(cast.expr.as_ref().clone(), cast.field.data_type().clone());
-                changed = true;
-            }
-        }
-    }
-    let expr = Expr::BinaryExpr(compared);
-    if changed { Transformed::yes(expr) } else { Transformed::no(expr) }
 }
 
 /// As many digits after the second as the type has.

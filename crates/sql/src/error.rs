@@ -169,6 +169,10 @@ fn plan_error(message: &str) -> Error {
             Error::statement(format!("column '{column}' is neither in the GROUP BY nor inside an aggregate function"));
         return error.with_hint("Add it to the GROUP BY, or take one of its values: MAX(..), FIRST_VALUE(..).");
     }
+    if message.contains("only support Literal types for field at idx") {
+        return Error::statement("how far LAG and LEAD look, and into how many NTILE divides, must be a constant")
+            .with_hint("Another row of the partition is found by number: number them with ROW_NUMBER, and join a view of them with itself.");
+    }
     if let Some(field) = message.strip_prefix("field ").and_then(|m| m.strip_suffix(" not found in struct")) {
         return Error::statement(format!("there is no field '{field}' in the ROW"));
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{Column, DFSchema, DataFusionError, Result as PlanResult};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result as PlanResult, ScalarValue};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::planner::ExprPlanner;
@@ -29,6 +29,7 @@ use crate::as_of;
 use crate::bind;
 use crate::casts::FlinkCasts;
 use crate::catalog::Catalog;
+use crate::compared;
 use crate::decimals::DecimalDivision;
 use crate::error::planning;
 use crate::functions::FlinkSyntax;
@@ -54,6 +55,8 @@ pub struct Query {
     pub target_options: Vec<(String, String)>,
     /// `INSERT OVERWRITE`: what is written takes the place of what the table, or its partitions that are written, held.
     pub overwrite: bool,
+    /// The values of all columns that the table is partitioned by, where `PARTITION (..)` says them.
+    pub partition: Vec<(String, ScalarValue)>,
     /// What its hints say that has no effect.
     pub notes: Vec<String>,
     /// The plan, analysed and optimised. That of an `INSERT` gives the columns that the sink wants.
@@ -117,6 +120,7 @@ impl Planner {
                     target: None,
                     target_options: vec![],
                     overwrite: false,
+                    partition: vec![],
                     notes: select.notes.clone(),
                     plan,
                     emit: select.emit,
@@ -140,6 +144,7 @@ impl Planner {
             target: Some(table.name.clone()),
             target_options: insert.options.clone(),
             overwrite: insert.overwrite,
+            partition: bind::insert::partition(&table, insert)?,
             notes: insert.notes.clone(),
             plan: self.optimized(plan).map_err(|e| e.at(insert.span))?,
             emit: insert.emit,
@@ -171,7 +176,10 @@ impl Planner {
             windows::range_offset::check(&plan)?;
             Ok(plan)
         })?;
-        resolve::without_named_casts(plan).and_then(resolve::without_counted_rows).map_err(planning)
+        resolve::without_named_casts(plan)
+            .and_then(resolve::without_counted_rows)
+            .and_then(compared::written_out)
+            .map_err(planning)
     }
 
     /// An expression over the columns of `schema`, its types coerced.
@@ -184,6 +192,7 @@ impl Planner {
             .with_schema(Arc::new(schema.clone()))
             .with_config_options(Arc::clone(self.state.config_options()))
             .build();
+        let planned = compared::rewritten(planned, schema).map_err(planning)?.data;
         let coerced = ExprSimplifier::new(context).coerce(planned, schema).map_err(planning)?;
         Ok(self.casts.rewrite(coerced, schema).map_err(planning)?.data)
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::ScalarValue;
 use futures::future::try_join_all;
 use tidemill_core::{EpochClock, Error, Result};
 use tidemill_plan::op::SinkTarget;
@@ -295,7 +296,7 @@ fn lower(
                             .with_hint("Write all its rows by one INSERT OVERWRITE, with UNION ALL.")
                             .at(query.span));
                     }
-                    sink = sink.overwriting().ok_or_else(|| {
+                    sink = sink.overwriting(partition_row(&sink.schema(), &query.partition)?).ok_or_else(|| {
                         Error::unsupported(format!("INSERT OVERWRITE into '{}' is not supported", table.name))
                             .with_hint("Tables of files can be overwritten; INSERT INTO adds to what is there.")
                             .at(query.span)
@@ -311,6 +312,22 @@ fn lower(
         lowering.add(query, target)?;
     }
     lowering.finish()
+}
+
+/// A row with the values of its partition; no other column counts.
+fn partition_row(columns: &SchemaRef, partition: &[(String, ScalarValue)]) -> Result<Option<RecordBatch>> {
+    if partition.is_empty() {
+        return Ok(None);
+    }
+    let values = columns.fields().iter().map(|field| {
+        Ok(match partition.iter().find(|(name, _)| name == field.name()) {
+            Some((_, value)) => value.to_array().map_err(|e| Error::internal(e.to_string()))?,
+            None => new_null_array(field.data_type(), 1),
+        })
+    });
+    let values = values.collect::<Result<Vec<_>>>()?;
+    let fields: Vec<_> = columns.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    Ok(Some(RecordBatch::try_new(Arc::new(Schema::new(fields)), values)?))
 }
 
 fn explain_text(session: &Session, kind: ExplainKind, statement: &Statement) -> Result<String> {

@@ -188,7 +188,7 @@ impl RawRows for Rows {
 /// One row as a JSON object.
 fn json(batch: &RecordBatch, row: usize) -> Bytes {
     let mut out = Vec::new();
-    let mut writer = arrow::json::LineDelimitedWriter::new(&mut out);
+    let mut writer = tidemill_core::json::sparse(&mut out);
     if let Err(e) = writer.write(&batch.slice(row, 1)).and_then(|()| writer.finish()) {
         return Bytes::from(format!("(cannot be shown: {e})"));
     }

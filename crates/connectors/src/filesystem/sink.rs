@@ -28,8 +28,17 @@ use crate::records::feed::died;
 pub(crate) struct FileSink {
     written: Arc<Written>,
     plan: Arc<Plan>,
-    /// Whether what is written takes the place of what was there.
-    replaces: bool,
+    replaces: Replaces,
+}
+
+/// Whether what is written takes the place of what was there.
+#[derive(Debug)]
+enum Replaces {
+    Nothing,
+    /// Of a table with partitions, in those that rows go to.
+    WhatIsWritten,
+    /// And in that of this row, whether rows go there or not.
+    Partition(RecordBatch),
 }
 
 /// What a writer needs to know, made once.
@@ -92,7 +101,7 @@ impl FileSink {
             roll_interval: options.roll_interval,
         };
         plan.location.check_directory()?;
-        Ok(Self { written: Arc::new(written), plan: Arc::new(plan), replaces: false })
+        Ok(Self { written: Arc::new(written), plan: Arc::new(plan), replaces: Replaces::Nothing })
     }
 }
 
@@ -110,18 +119,26 @@ impl Sink for FileSink {
         self.written.key.clone()
     }
 
-    fn overwriting(&self) -> Option<Arc<dyn Sink>> {
+    fn overwriting(&self, partition: Option<RecordBatch>) -> Option<Arc<dyn Sink>> {
         let (written, plan) = (self.written.clone(), self.plan.clone());
-        Some(Arc::new(Self { written, plan, replaces: true }))
+        let replaces = partition.map_or(Replaces::WhatIsWritten, Replaces::Partition);
+        Some(Arc::new(Self { written, plan, replaces }))
     }
 
     fn needs_an_end(&self) -> bool {
-        self.replaces
+        !matches!(self.replaces, Replaces::Nothing)
     }
 
     async fn open(&self) -> Result<Box<dyn SinkWriter>> {
         // Unlike any name that an earlier run gave: nothing is ever overwritten.
         let run = format!("{:016x}", rand::random::<u64>());
+        let replaces = match &self.replaces {
+            Replaces::Nothing => None,
+            Replaces::WhatIsWritten => Some(BTreeSet::new()),
+            Replaces::Partition(row) => {
+                Some(self.plan.by_partition(row)?.into_iter().map(|(directory, _)| directory).collect())
+            }
+        };
         Ok(Box::new(FileWriter(Some(Open {
             plan: self.plan.clone(),
             written: self.written.clone(),
@@ -129,7 +146,7 @@ impl Sink for FileSink {
             count: 0,
             parts: HashMap::new(),
             finished: vec![],
-            replaces: self.replaces.then(BTreeSet::new),
+            replaces,
             runtime: Handle::current(),
         }))))
     }

@@ -101,6 +101,23 @@ pub(crate) fn into_table(plan: LogicalPlan, table: &Table, insert: &Insert) -> R
     LogicalPlanBuilder::from(plan.clone()).project(values).and_then(LogicalPlanBuilder::build).map_err(planning)
 }
 
+/// The values of the partition columns, where `PARTITION (..)` says all of them.
+pub(crate) fn partition(table: &Table, insert: &Insert) -> Result<Vec<(String, ScalarValue)>> {
+    let fields: Vec<&Field> = table.columns.iter().map(|c| c.field.as_ref()).collect();
+    let fixed = fixed(table, insert, &fields)?;
+    if fixed.is_empty() || fixed.len() < table.spec.partition_by.len() {
+        return Ok(vec![]);
+    }
+    let value = |(name, value): (String, Expr)| {
+        let field = fields.iter().find(|f| *f.name() == name);
+        let (Some(field), Expr::Literal(value, _)) = (field, value) else {
+            return Err(Error::internal("a value of PARTITION that is none"));
+        };
+        Ok((name, value.cast_to(field.data_type()).map_err(planning).map_err(|e| e.at(insert.target.span))?))
+    };
+    fixed.into_iter().map(value).collect()
+}
+
 /// The partition columns whose value `PARTITION (..)` says.
 fn fixed(table: &Table, insert: &Insert, writable: &[&Field]) -> Result<Vec<(String, Expr)>> {
     let mut fixed: Vec<(String, Expr)> = vec![];

@@ -4,11 +4,12 @@
 //! A function that DataFusion computes over a frame without a gap is computed here over what is left of it, anew for each row.
 //! [`Excluded`] travels in the function's name, which the [parser](crate::parser) writes and the planner asks for.
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray};
-use datafusion::arrow::compute::{filter, kernels::cmp::not_distinct};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, DynComparator, make_comparator};
+use datafusion::arrow::compute::{SortOptions, filter};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
@@ -17,6 +18,7 @@ use datafusion::logical_expr::{AggregateUDF, PartitionEvaluator, Signature, Vola
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion::physical_expr::expressions::{Column, Literal};
+use tidemill_plan::over::{OF_NO_ROWS, WITHOUT};
 
 const PREFIX: &str = "__excluding";
 
@@ -100,10 +102,10 @@ pub fn function(name: &str, aggregate: impl Fn(&str) -> Option<Arc<AggregateUDF>
         other => What::Aggregate(aggregate(other)?),
     };
     let without = match (excluded.left, excluded.empty) {
-        (_, Some(_)) => "of no rows".to_string(),
-        (left, None) => format!("without {}", left.map_or("", Left::name)),
+        (_, Some(_)) => OF_NO_ROWS.to_string(),
+        (left, None) => format!("{WITHOUT}{}", left.map_or("", Left::name)),
     };
-    let name = format!("{function} {without}");
+    let name = format!("{function}{without}");
     let signature = Signature::user_defined(Volatility::Immutable);
     Some(Arc::new(WindowUDF::from(Excluding { name, excluded, what, signature })))
 }
@@ -183,7 +185,13 @@ impl WindowUDFImpl for Excluding {
                 Value::Aggregate(Box::new(aggregate.with_ignore_nulls(args.ignore_nulls()).build()?))
             }
         };
-        Ok(Box::new(Evaluator { excluded: self.excluded, inputs: args.input_exprs().len(), value, row: 0 }))
+        Ok(Box::new(Evaluator {
+            excluded: self.excluded,
+            inputs: args.input_exprs().len(),
+            value,
+            peers: Peers::default(),
+            row: 0,
+        }))
     }
 }
 
@@ -204,6 +212,7 @@ struct Evaluator {
     /// So many columns are arguments; those of `ORDER BY` follow.
     inputs: usize,
     value: Value,
+    peers: Peers,
     row: usize,
 }
 
@@ -256,7 +265,7 @@ impl PartitionEvaluator for Evaluator {
 
 impl Evaluator {
     /// The rows of `frame` that are left, for row `row`.
-    fn left(&self, order: &[ArrayRef], row: usize, frame: &Range<usize>) -> Result<Vec<Range<usize>>> {
+    fn left(&mut self, order: &[ArrayRef], row: usize, frame: &Range<usize>) -> Result<Vec<Range<usize>>> {
         if let Some(range) = self.excluded.empty
             && !(range && order.iter().all(|o| o.is_null(row)))
         {
@@ -266,9 +275,9 @@ impl Evaluator {
         let none = row..row;
         let gaps = match left {
             Left::CurrentRow => [row..row + 1, none],
-            Left::Group => [peers(order, row, frame)?, none],
+            Left::Group => [self.peers.of(order, row, frame)?, none],
             Left::Ties => {
-                let peers = peers(order, row, frame)?;
+                let peers = self.peers.of(order, row, frame)?;
                 [peers.start..row, row + 1..peers.end]
             }
         };
@@ -282,26 +291,45 @@ impl Evaluator {
     }
 }
 
-/// The rows around `row` that are equal to it by `ORDER BY`, as far as they are in the frame or between it and the row.
-fn peers(order: &[ArrayRef], row: usize, frame: &Range<usize>) -> Result<Range<usize>> {
-    let (first, last) = (frame.start.min(row), frame.end.max(row + 1));
-    if order.is_empty() {
-        return Ok(first..last);
+/// Which rows are equal by `ORDER BY`. Rows are asked for one after the other, so that each group of them is looked for once.
+#[derive(Default)]
+struct Peers {
+    /// The columns that are compared, and how.
+    order: Vec<(ArrayRef, DynComparator)>,
+    /// The group of the row that was asked for last.
+    group: Range<usize>,
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers").field("group", &self.group).finish_non_exhaustive()
     }
-    let same = |other: usize| -> Result<bool> {
-        for column in order {
-            if !not_distinct(&column.slice(row, 1), &column.slice(other, 1))?.value(0) {
-                return Ok(false);
-            }
+}
+
+impl Peers {
+    /// The rows around `row` that are equal to it, as far as they are in the frame or between it and the row.
+    fn of(&mut self, order: &[ArrayRef], row: usize, frame: &Range<usize>) -> Result<Range<usize>> {
+        let (first, last) = (frame.start.min(row), frame.end.max(row + 1));
+        let [column, ..] = order else { return Ok(first..last) };
+        let known = self.order.len() == order.len()
+            && self.order.iter().zip(order).all(|((known, _), column)| Arc::ptr_eq(known, column));
+        if !known {
+            let compared =
+                |column: &ArrayRef| Ok((Arc::clone(column), make_comparator(column, column, SortOptions::default())?));
+            self.order = order.iter().map(compared).collect::<Result<_>>()?;
+            self.group = 0..0;
         }
-        Ok(true)
-    };
-    let (mut start, mut end) = (row, row + 1);
-    while start > first && same(start - 1)? {
-        start -= 1;
+        if !self.group.contains(&row) {
+            let same = |other: usize| self.order.iter().all(|(_, compare)| compare(row, other).is_eq());
+            let (mut start, mut end) = (row, row + 1);
+            while start > 0 && same(start - 1) {
+                start -= 1;
+            }
+            while end < column.len() && same(end) {
+                end += 1;
+            }
+            self.group = start..end;
+        }
+        Ok(self.group.start.max(first)..self.group.end.min(last))
     }
-    while end < last && same(end)? {
-        end += 1;
-    }
-    Ok(start..end)
 }

@@ -12,6 +12,7 @@ mod call;
 mod declaration;
 mod instants;
 mod pattern;
+mod scaled_interval;
 mod syntax;
 mod zone;
 

@@ -1,15 +1,20 @@
-//! The function calls with words inside: `EXTRACT(DOW FROM t)`, `SUBSTRING(s FROM 2)`, `POSITION(a IN s)`.
+//! The function calls with words inside: `EXTRACT(DOW FROM t)`, `SUBSTRING(s FROM 2)`, `POSITION(a IN s)`; and operators that are functions here:
+//! `INTERVAL '1' DAY * n`.
 //!
 //! DataFusion's planner asks its expression planners, first to last, which function such a form is, and never looks
 //! into the registry. This one must come before DataFusion's own.
 
-use datafusion::common::{Result, ScalarValue};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult};
-use datafusion::logical_expr::{Expr, ScalarUDF};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF};
+use sqlparser::ast::BinaryOperator;
 use tidemill_core::EpochClock;
 
 use super::declaration::{FlinkFunction, Function};
+use super::scaled_interval::scaled;
 use super::{text, time};
+use crate::compared::compared_with_boolean;
 
 /// Plans the forms with words inside as the functions of this module.
 #[derive(Debug)]
@@ -47,6 +52,34 @@ fn part(name: &str) -> Option<&'static Function> {
 }
 
 impl ExprPlanner for FlinkSyntax {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let compared = match expr.op {
+            BinaryOperator::Eq => Some(Operator::Eq),
+            BinaryOperator::NotEq => Some(Operator::NotEq),
+            _ => None,
+        };
+        // DataFusion does not know the type of such a comparison, and asks for it before it can be written out.
+        if let Some(op) = compared
+            && let Some(made) = compared_with_boolean(&expr.left, op, &expr.right, schema)
+        {
+            return Ok(PlannerResult::Planned(made));
+        }
+        let (times, over) = match expr.op {
+            BinaryOperator::Multiply => (true, false),
+            BinaryOperator::Divide => (false, true),
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        let is_interval = |e: &Expr| e.get_type(schema).is_ok_and(|t| matches!(t, DataType::Interval(_)));
+        let is_number = |e: &Expr| e.get_type(schema).is_ok_and(|t| t.is_numeric() || t.is_null());
+        Ok(match (is_interval(&expr.left), is_interval(&expr.right)) {
+            (true, false) if is_number(&expr.right) => PlannerResult::Planned(scaled(expr.left, expr.right, over)),
+            (false, true) if times && is_number(&expr.left) => {
+                PlannerResult::Planned(scaled(expr.right, expr.left, false))
+            }
+            _ => PlannerResult::Original(expr),
+        })
+    }
+
     fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {
         let [Expr::Literal(ScalarValue::Utf8(Some(name)), _), _] = args.as_slice() else {
             return Ok(PlannerResult::Original(args));
@@ -79,6 +112,18 @@ mod tests {
         check("EXTRACT(DOW FROM DATE '2024-01-07')", "1");
         check("EXTRACT(DAY FROM DATE '2006-06-05')", "5");
         check_in("Europe/Berlin", "EXTRACT(HOUR FROM to_timestamp_ltz(1719784800, 0))", "0");
+    }
+
+    #[test]
+    fn an_interval_times_a_number_is_one() {
+        let at = |interval: &str| format!("CAST(TIMESTAMP '2024-01-31 00:00:00' + {interval} AS STRING)");
+        let check = |interval: &str, expected: &str| check_constant(&at(interval), expected);
+        check("INTERVAL '1' DAY * 2", "2024-02-02T00:00:00");
+        check("3 * INTERVAL '90' SECOND", "2024-01-31T00:04:30");
+        check("INTERVAL '1' DAY / 2", "2024-01-31T12:00:00");
+        check("INTERVAL '1' MONTH * 1.5", "2024-03-15T00:00:00");
+        check("INTERVAL '1' HOUR * -0.5", "2024-01-30T23:30:00");
+        check("INTERVAL '1' DAY * CAST(NULL AS INT)", "NULL");
     }
 
     #[test]

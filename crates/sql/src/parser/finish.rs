@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, NullTreatment, ObjectName, ObjectNamePart, Query, Select, SetExpr, Spanned, TableFactor,
-    TableVersion, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
+    AccessExpr, BinaryOperator, CeilFloorKind, DateTimeField, DuplicateTreatment, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, NullTreatment, ObjectName, ObjectNamePart, Query, Select, SetExpr,
+    Spanned, TableFactor, TableVersion, TableWithJoins, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Location, Span as TokenSpan};
@@ -20,8 +20,8 @@ use super::named_windows::{self, write_out};
 use super::source::place;
 use super::walk::walk_mut;
 use super::{
-    array_of, distinct_on, excludes, grouping_sets, having, joins, ordered, outer_aggregates, quantified, row_in,
-    row_null, rows, series, set_operations, share, spellings, values,
+    array_of, distinct_on, excludes, grouping_sets, having, joins, ordered, outer_aggregates, quantified, row_compare,
+    row_in, row_null, rows, series, set_operations, share, spellings, values,
 };
 use crate::as_of::syntax;
 
@@ -181,6 +181,7 @@ impl VisitorMut for Finish<'_> {
         share::check(expr)?;
         rows::of_call(expr);
         row_null::rewrite(expr);
+        row_compare::rewrite(expr)?;
         quantified::rewrite(expr)?;
         array_of::rewrite(expr)?;
         if let Expr::Floor { field, .. } | Expr::Ceil { field, .. } = expr
@@ -255,9 +256,12 @@ fn as_calls(expr: &mut Expr) {
 }
 
 /// Functions that DataFusion has under another name.
-const OTHER_NAMES: [(&str, &str); 14] = [
+const OTHER_NAMES: [(&str, &str); 17] = [
+    ("ANY", "bool_or"),
     ("APPROX_COUNT_DISTINCT", "approx_distinct"),
     ("COLLECT", "array_agg"),
+    ("COLLECT_LIST", "array_agg"),
+    ("COLLECT_SET", "array_agg"),
     ("COUNTIF", "count"),
     ("COUNT_IF", "count"),
     ("ENDSWITH", "ends_with"),
@@ -280,7 +284,11 @@ fn other_name(function: &mut Function) {
     name.value = (*own).into();
     let span = name.span;
     match *flink {
-        "COLLECT" => function.null_treatment = Some(NullTreatment::IgnoreNulls),
+        "COLLECT" | "COLLECT_LIST" => function.null_treatment = Some(NullTreatment::IgnoreNulls),
+        "COLLECT_SET" => {
+            function.null_treatment = Some(NullTreatment::IgnoreNulls);
+            list.duplicate_treatment = Some(DuplicateTreatment::Distinct);
+        }
         // What is not true is not counted.
         "COUNTIF" | "COUNT_IF" => list.args.iter_mut().for_each(|arg| {
             if let FunctionArg::Unnamed(FunctionArgExpr::Expr(of)) = arg {

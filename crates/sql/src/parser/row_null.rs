@@ -23,7 +23,7 @@ pub(super) fn rewrite(expr: &mut Expr) {
 }
 
 /// The values of `(a, b)` and `ROW(a, b)`.
-fn row(expr: &Expr) -> Option<Vec<Expr>> {
+pub(super) fn row(expr: &Expr) -> Option<Vec<Expr>> {
     match expr {
         Expr::Nested(inner) => row(inner),
         Expr::Tuple(values) => Some(values.clone()),

@@ -15,8 +15,10 @@ use super::headings::name_columns;
 use super::refused;
 use super::source::Source;
 use super::statement::{EmitClause, ExplainKind, Select, Statement, StatementKind};
+use super::table_query;
 use super::using_alias::named_using;
 use super::values;
+use crate::as_of::subquery::name_queries;
 use crate::as_of::syntax::plain_as_of;
 
 /// The statements of `text`. Places in them and in errors are places of the whole text.
@@ -150,10 +152,12 @@ impl<'a> Script<'a> {
     pub(super) fn over(source: &'a Source<'a>, range: Range<usize>) -> Self {
         let emit = find_emit(source, range.clone());
         let mut tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
+        name_queries(&mut tokens);
         plain_as_of(&mut tokens);
         named_using(&mut tokens);
         excludes::mark(&mut tokens);
         values::parenthesised(&mut tokens);
+        table_query::write_out(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
         Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![], notes: vec![] }
     }

@@ -5,7 +5,7 @@ use datafusion::arrow::datatypes::DataType;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     CaseWhen, CastKind, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, LimitClause, Offset, OffsetRows, Query, Spanned, TrimWhereField, Value,
+    FunctionArguments, LimitClause, ObjectNamePart, Offset, OffsetRows, Query, Spanned, TrimWhereField, Value,
 };
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -130,7 +130,11 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
         }
         Expr::Function(function) => {
             within_group(function);
+            within_group_over(function);
             count_of_rows(function);
+            if let Some(value) = default_by_row(function) {
+                *expr = value;
+            }
         }
         _ => {}
     }
@@ -183,6 +187,57 @@ fn within_group(function: &mut Function) {
     if !function.within_group.is_empty() && ORDERED.iter().any(|o| name.eq_ignore_ascii_case(o)) {
         list.clauses.push(FunctionArgumentClause::OrderBy(std::mem::take(&mut function.within_group)));
     }
+}
+
+/// `PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x) OVER w` as `PERCENTILE_CONT(x, p) OVER w`: where there is an `OVER`, DataFusion takes no
+/// `WITHIN GROUP`.
+fn within_group_over(function: &mut Function) {
+    let [ObjectNamePart::Identifier(name)] = function.name.0.as_mut_slice() else { return };
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    let [by] = function.within_group.as_slice() else { return };
+    let own = name.value.to_ascii_lowercase();
+    if function.over.is_none() || !["percentile_cont", "percentile_disc", "percentile", "mode"].contains(&own.as_str())
+    {
+        return;
+    }
+    if by.options.asc == Some(false) {
+        let own = if own == "percentile" { "percentile_cont" } else { &own };
+        name.value = format!("{own}_descending");
+    }
+    list.args.insert(0, FunctionArg::Unnamed(FunctionArgExpr::Expr(by.expr.clone())));
+    function.within_group.clear();
+}
+
+/// `LAG(x, n, y)`, where `y` is of the row: `y` where there is no such row, which `LAG(TRUE, n)` says.
+fn default_by_row(function: &Function) -> Option<Expr> {
+    let name = function.name.to_string();
+    let FunctionArguments::List(list) = &function.args else { return None };
+    if !["lag", "lead"].iter().any(|f| name.eq_ignore_ascii_case(f)) || function.over.is_none() {
+        return None;
+    }
+    let [_, _, FunctionArg::Unnamed(FunctionArgExpr::Expr(default))] = list.args.as_slice() else { return None };
+    let constant = |e: &Expr| matches!(e, Expr::Value(_) | Expr::UnaryOp { .. } | Expr::TypedString(_));
+    if constant(default) || matches!(default, Expr::Cast { expr, .. } if constant(expr)) {
+        return None;
+    }
+    let span = default.span();
+    let mut value = function.clone();
+    let FunctionArguments::List(of_value) = &mut value.args else { return None };
+    of_value.args.truncate(2);
+    let mut exists = value.clone();
+    let nulls = value.null_treatment.is_some()
+        || list.clauses.iter().any(|c| matches!(c, FunctionArgumentClause::IgnoreOrRespectNulls(_)));
+    if let (false, FunctionArguments::List(of_row)) = (nulls, &mut exists.args) {
+        of_row.args[0] = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(Value::Boolean(true).with_span(span))));
+    }
+    let condition = Expr::IsNull(Box::new(Expr::Function(exists)));
+    Some(Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result: default.clone() }],
+        else_result: Some(Box::new(Expr::Function(value))),
+    })
 }
 
 /// `COUNT(DISTINCT a, b)`: the rows in which nothing is NULL.

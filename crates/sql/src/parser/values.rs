@@ -2,8 +2,7 @@
 //!
 //! - `VALUES (1, (SELECT MAX(a) FROM t)), ..`: rows that ask queries, which DataFusion does not know in `VALUES`, are a `UNION ALL` of a
 //!   `SELECT` for each row ([`rewrite`]);
-//! - `VALUES 1, 2`: a row of one column may do without its parentheses ([`parenthesised`]);
-//! - `FROM (TABLE t)` is `FROM (SELECT * FROM t)`, which sqlparser would take for a function.
+//! - `VALUES 1, 2`: a row of one column may do without its parentheses ([`parenthesised`]).
 
 use sqlparser::ast::{Expr, Ident, SelectItem, SetExpr, SetOperator, SetQuantifier};
 use sqlparser::keywords::Keyword;
@@ -12,18 +11,12 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use super::finish::select_all;
 use super::own::asks;
 
-/// Puts the parentheses around rows of one column that have none, and writes a table in parentheses as a query.
+/// Puts the parentheses around rows of one column that have none.
 pub(super) fn parenthesised(tokens: &mut Vec<TokenWithSpan>) {
     let mut at = 0;
     while at < tokens.len() {
-        match keyword(tokens.get(at)) {
-            Some(Keyword::VALUES) if begins_rows(tokens, at) => at = bare_rows(tokens, at + 1),
-            Some(Keyword::TABLE) if is_table_alone(tokens, at) => {
-                let span = tokens[at].span;
-                let star = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
-                tokens.splice(at..=at, star.map(|t| TokenWithSpan::new(t, span)));
-            }
-            _ => {}
+        if keyword(tokens.get(at)) == Some(Keyword::VALUES) && begins_rows(tokens, at) {
+            at = bare_rows(tokens, at + 1);
         }
         at += 1;
     }
@@ -98,19 +91,6 @@ fn row_end(tokens: &[TokenWithSpan], at: usize) -> usize {
         }
     }
     tokens.len()
-}
-
-/// Whether it is `FROM (TABLE t)`, or the same behind JOIN and the like; not the argument of a function.
-fn is_table_alone(tokens: &[TokenWithSpan], at: usize) -> bool {
-    let Some(open) = at.checked_sub(1).filter(|i| tokens[*i].token == Token::LParen) else { return false };
-    let before = keyword(open.checked_sub(1).and_then(|i| tokens.get(i)));
-    let mut end = at + 1;
-    while matches!(tokens.get(end).map(|t| &t.token), Some(Token::Word(_) | Token::Period)) {
-        end += 1;
-    }
-    matches!(before, Some(Keyword::FROM | Keyword::JOIN | Keyword::LATERAL))
-        && end > at + 1
-        && matches!(tokens.get(end).map(|t| &t.token), Some(Token::RParen))
 }
 
 /// Rewrites the `VALUES` of a query.

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::json::LineDelimitedWriter;
-use arrow::json::writer::{LineDelimited, WriterBuilder};
 use tidemill_core::source::RejectedRow;
-use tidemill_core::{Result, SplitId};
+use tidemill_core::{Result, SplitId, json};
 use tidemill_dataflow::{LateRows, RejectedChanges};
 use tidemill_sql::catalog::system::SystemTable;
 
@@ -62,8 +60,7 @@ pub(super) fn rejected_changes(source: &str, rejected: &RejectedChanges) -> Resu
 /// Each row as a line of JSON.
 fn json_lines(rows: &RecordBatch) -> Result<Vec<String>> {
     let mut bytes = Vec::new();
-    let mut writer: LineDelimitedWriter<_> =
-        WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut bytes);
+    let mut writer = json::lines(&mut bytes);
     writer.write(rows)?;
     writer.finish()?;
     drop(writer);

@@ -1,6 +1,7 @@
 //! Files as a sink.
 
-use arrow::array::{Date32Array, Int64Array};
+use arrow::array::{Date32Array, Int64Array, RecordBatch, new_null_array};
+use arrow::datatypes::DataType;
 use expect_test::expect;
 use tidemill_core::sink::SinkWriter;
 
@@ -165,7 +166,7 @@ async fn what_overwrites_takes_the_place_of_what_was_there_when_it_has_ended() {
     writer.close().await.unwrap();
     let sink = Filesystem.sink(&table).unwrap();
     assert!(!sink.needs_an_end());
-    let over = sink.overwriting().expect("files are overwritten");
+    let over = sink.overwriting(None).expect("files are overwritten");
     assert!(over.needs_an_end());
     let mut writer = over.open().await.unwrap();
     writer.write(&rows(&[3])).await.unwrap();
@@ -189,10 +190,17 @@ async fn of_partitions_those_are_overwritten_that_rows_go_to() {
     let mut writer = open(&table).await;
     writer.write(&rows(&[1, 2, 4])).await.unwrap();
     writer.close().await.unwrap();
-    let mut writer = Filesystem.sink(&table).unwrap().overwriting().expect("files").open().await.unwrap();
+    let mut writer = Filesystem.sink(&table).unwrap().overwriting(None).expect("files").open().await.unwrap();
     writer.write(&rows(&[6])).await.unwrap();
     writer.close().await.unwrap();
     let mut all = numbers(&read(&table, Read::default()).await.unwrap());
     all.sort_unstable();
     assert_eq!(all, [1, 6]);
+    // The one that is named, also if no row goes there.
+    let none = new_null_array(&DataType::Int64, 1);
+    let partition =
+        RecordBatch::try_from_iter([("n", none), ("text", rows(&[6]).batch.column(1).slice(0, 1))]).unwrap();
+    let over = Filesystem.sink(&table).unwrap().overwriting(Some(partition)).expect("files");
+    over.open().await.unwrap().close().await.unwrap();
+    assert_eq!(numbers(&read(&table, Read::default()).await.unwrap()), [1]);
 }

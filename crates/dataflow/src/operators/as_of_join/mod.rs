@@ -7,6 +7,7 @@
 //! Rows of equal keys meet on one worker. Nothing here knows whether it was written as `ASOF JOIN` or `FOR SYSTEM_TIME AS
 //! OF`.
 
+mod ordered_side;
 mod pairing;
 mod settled;
 #[cfg(test)]

@@ -7,12 +7,13 @@
 //!
 //! Work is proportional to the rows of the epoch and to the pairs and lone rows that they touch.
 
+mod letting_go;
+
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, UInt32Array};
 use arrow::compute::{not, take_arrays};
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
 use tidemill_core::{Delta, Micros, Result, Watermark};
-use tidemill_plan::op::{JoinOp, Unmatched};
 
 use super::key_totals::KeyTotals;
 use super::keys::JoinKeys;
@@ -20,65 +21,12 @@ use super::lone::{Lone, LoneRows};
 use super::matcher::{CHUNK, Matcher, Pairs};
 use super::not_in::NotIn;
 use super::rows_by_content::net;
+use super::shape::Shape;
 use super::side::{NONE, Side};
 use super::side_changes::SideChanges;
 use super::time::TimeRule;
 use crate::operators::keyed_states::Deadlines;
 use crate::{Cx, Operator, StateSize};
-
-/// What a join is to do, in the terms of this operator.
-#[derive(Debug, Clone)]
-pub struct Shape {
-    /// Whether pairs are put out.
-    pub pairs: bool,
-    /// The rows of each side that are put out alone.
-    pub lone: [Option<Lone>; 2],
-    /// Whether rows without a partner wait until they are over.
-    pub waits: bool,
-    /// Whether only the keys decide, so that partners are counted by key.
-    pub by_key: bool,
-    /// Whether each input takes rows back.
-    pub retracts: [bool; 2],
-    /// Whether the output never takes a row back.
-    pub append: bool,
-    /// Whether it is a `NOT IN`.
-    pub null_aware: bool,
-}
-
-impl Shape {
-    /// Of `op` over inputs that take rows back or not.
-    pub fn of(op: &JoinOp, retracts: [bool; 2], append: bool) -> Self {
-        Self {
-            pairs: op.pairs(),
-            lone: Lone::of(op),
-            waits: op.unmatched == Unmatched::WhenOver,
-            by_key: op.residual.is_none() && op.bound.is_none(),
-            retracts,
-            append,
-            null_aware: op.null_aware,
-        }
-    }
-
-    /// Whether the rows of a side are kept; of others it is enough to know how many there are for each key.
-    pub fn keeps(&self, side: usize) -> bool {
-        self.pairs || self.lone[side].is_some() || !self.by_key
-    }
-
-    /// Whether the partners of each row of a side are counted.
-    pub fn counts(&self, side: usize) -> bool {
-        !self.by_key && self.lone[side].is_some()
-    }
-
-    /// Whether nothing more can be said of a row once it has a partner.
-    fn settled_by_partner(&self, side: usize) -> bool {
-        let said = match self.lone[side] {
-            Some(Lone::Semi | Lone::Anti) => true,
-            Some(Lone::Mark) => !self.waits,
-            Some(Lone::Pad) | None => false,
-        };
-        said && self.retracts == [false, false]
-    }
-}
 
 /// See the module.
 pub struct ChangingJoin {
@@ -349,94 +297,6 @@ impl ChangingJoin {
             Lone::Pad => self.matcher.lone(side, columns, rows, weights)?,
             _ => self.matcher.delta(columns, rows, weights)?,
         });
-        Ok(())
-    }
-
-    /// The epoch's rows are accounted for.
-    fn finish(&mut self) -> Result<()> {
-        for side in [0, 1] {
-            let by_partner = self.shape.settled_by_partner(side);
-            let (own, totals, by_key) = (&self.sides[side], &self.totals[1 - side], self.shape.by_key);
-            let settled: Vec<u32> = match by_partner {
-                false => vec![],
-                true => {
-                    let changes = &self.changes[side];
-                    let partnered = |slot: &u32| match by_key {
-                        true => totals.now(own.key(*slot)) > 0,
-                        false => changes.partners(*slot) > 0,
-                    };
-                    changes.changed().iter().map(|c| c.slot).filter(partnered).collect()
-                }
-            };
-            self.changes[side].finish(&mut self.sides[side], &settled);
-            self.tidy(side)?;
-        }
-        self.totals.iter_mut().for_each(KeyTotals::finish);
-        self.not_in.finish();
-        self.forget_keys()
-    }
-
-    /// Gives memory back where rows have gone.
-    fn tidy(&mut self, side: usize) -> Result<()> {
-        if self.sides[side].live() == 0 && self.sides[side].slots() > 0 {
-            self.changes[side].clear();
-            if let Some(time) = &mut self.time {
-                time.deadlines[side].clear();
-                time.at[side] = vec![];
-            }
-        }
-        self.sides[side].compact()
-    }
-
-    /// Forgets keys that no row has any more.
-    fn forget_keys(&mut self) -> Result<()> {
-        // The key that is NULL has a meaning of its own.
-        if self.shape.null_aware || !self.keys.many() {
-            return Ok(());
-        }
-        let used =
-            |key: &usize| [0, 1].iter().any(|s| self.sides[*s].first(*key) != NONE || self.totals[*s].now(*key) != 0);
-        let live: Vec<usize> = (0..self.keys.count()).filter(used).collect();
-        self.keys.keep(&live)?;
-        self.sides.iter_mut().for_each(|s| s.renumber_keys(&live));
-        if self.shape.by_key {
-            self.totals.iter_mut().for_each(|t| t.renumber(&live));
-        }
-        Ok(())
-    }
-
-    /// Puts out and lets go of the rows that are over.
-    fn expire(&mut self, watermark: Watermark, cx: &mut Cx) -> Result<()> {
-        for side in [0, 1] {
-            let Some(time) = &mut self.time else { return Ok(()) };
-            let mut due = vec![];
-            time.deadlines[side].take_due(watermark, &mut due);
-            let (own, at) = (&self.sides[side], &time.at[side]);
-            let over = |slot: &u32| own.has(*slot) && at[*slot as usize] <= watermark.0;
-            let mut slots: Vec<u32> = due.into_iter().map(|(_, slot)| slot).filter(over).collect();
-            slots.sort_unstable();
-            slots.dedup();
-            self.show_over(side, &slots, cx)?;
-            for slot in slots {
-                self.changes[side].forget(slot);
-                self.sides[side].remove(slot);
-            }
-            self.tidy(side)?;
-        }
-        self.forget_keys()
-    }
-
-    /// Nothing more comes.
-    fn end(&mut self, cx: &mut Cx) -> Result<()> {
-        for side in [0, 1] {
-            let slots: Vec<u32> = self.sides[side].all().collect();
-            self.show_over(side, &slots, cx)?;
-        }
-        for side in [0, 1] {
-            self.sides[side].clear();
-            self.changes[side].clear();
-            self.totals[side] = KeyTotals::default();
-        }
         Ok(())
     }
 }

@@ -6,7 +6,7 @@
 //! Read in this order: [`keys`] (keys as numbers), [`side`] (the rows of a side by key), [`matcher`] (from pairs to rows),
 //! [`time`] (what is late, what is over), [`append_join`] (pairs that only come); then, for everything else, [`lone`] (rows
 //! without a row of the other side), [`rows_by_content`] (how a retraction finds its row), [`side_changes`] and [`key_totals`]
-//! (what an epoch changes), [`not_in`] (NULLs under `NOT IN`), [`changing_join`].
+//! (what an epoch changes), [`not_in`] (NULLs under `NOT IN`), [`shape`] (what is to be done), [`changing_join`].
 
 pub mod append_join;
 pub mod changing_join;
@@ -16,6 +16,7 @@ pub mod lone;
 pub mod matcher;
 pub mod not_in;
 pub mod rows_by_content;
+pub mod shape;
 pub mod side;
 pub mod side_changes;
 #[cfg(test)]
@@ -29,9 +30,10 @@ use tidemill_plan::op::JoinOp;
 use tidemill_plan::{Node, StreamPlan};
 
 use self::append_join::AppendJoin;
-use self::changing_join::{ChangingJoin, Shape};
+use self::changing_join::ChangingJoin;
 use self::keys::JoinKeys;
 use self::matcher::Matcher;
+use self::shape::Shape;
 use self::side::Side;
 use self::time::TimeRule;
 use crate::graph::{Graph, Routing, StepId};

@@ -2,6 +2,7 @@
 
 mod arg_extreme;
 mod mode;
+mod moments;
 mod ordered_values;
 mod percentile_cont;
 mod percentile_disc;
@@ -10,7 +11,8 @@ use datafusion::logical_expr::AggregateUDF;
 
 use self::arg_extreme::ArgExtreme;
 use self::mode::Mode;
-use self::percentile_cont::percentile_cont;
+use self::moments::{Bias, Moments, Shape};
+use self::percentile_cont::{percentile_cont, percentile_cont_descending};
 use self::percentile_disc::PercentileDisc;
 
 /// An aggregate, as the reference page has it.
@@ -35,9 +37,19 @@ pub static ALL: &[Aggregate] = &[
         make: || AggregateUDF::new_from_impl(ArgExtreme::new(false)),
     },
     Aggregate {
+        usage: "KURTOSIS(x) or KURTOSIS_POP(x)",
+        about: "How heavy the tails of all x are beside those of a normal distribution, which has 0. NULL where all x are equal.",
+        make: || AggregateUDF::new_from_impl(Moments::new(Shape::Kurtosis, Bias::Population)),
+    },
+    Aggregate {
+        usage: "KURTOSIS_SAMP(x)",
+        about: "The same of a sample, without its bias. NULL of fewer than four x.",
+        make: || AggregateUDF::new_from_impl(Moments::new(Shape::Kurtosis, Bias::Sample)),
+    },
+    Aggregate {
         usage: "MODE(x) or MODE() WITHIN GROUP (ORDER BY x)",
         about: "The x that is there most often; of several such it is the first in that order, the least. NULL does not count.",
-        make: || AggregateUDF::new_from_impl(Mode::new()),
+        make: || AggregateUDF::new_from_impl(Mode::new(false)),
     },
     Aggregate {
         usage: "PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x)",
@@ -47,19 +59,37 @@ pub static ALL: &[Aggregate] = &[
     Aggregate {
         usage: "PERCENTILE_DISC(p) WITHIN GROUP (ORDER BY x)",
         about: "The first x, in that order, that a share of at least p of all x has come up to; p is a number from 0 to 1. NULL does not count.",
-        make: || AggregateUDF::new_from_impl(PercentileDisc::new()),
+        make: || AggregateUDF::new_from_impl(PercentileDisc::new(false)),
+    },
+    Aggregate {
+        usage: "SKEWNESS(x) or SKEWNESS_POP(x)",
+        about: "How far all x lean to one side: above 0 where the longer tail is that of great x. NULL where all x are equal.",
+        make: || AggregateUDF::new_from_impl(Moments::new(Shape::Skewness, Bias::Population)),
+    },
+    Aggregate {
+        usage: "SKEWNESS_SAMP(x)",
+        about: "The same of a sample, without its bias. NULL of fewer than three x.",
+        make: || AggregateUDF::new_from_impl(Moments::new(Shape::Skewness, Bias::Sample)),
     },
 ];
 
 /// Aggregates that go by another name too.
 pub static OTHER_NAMES: &[(&str, &str)] = &[
     ("EVERY(condition), LOGICAL_AND(condition)", "`BOOL_AND(condition)`"),
-    ("LOGICAL_OR(condition)", "`BOOL_OR(condition)`"),
+    ("ANY(condition), SOME(condition), LOGICAL_OR(condition)", "`BOOL_OR(condition)`"),
     ("COUNTIF(condition), COUNT_IF(condition)", "`COUNT(*) FILTER (WHERE condition)`"),
-    ("COLLECT(x)", "`ARRAY_AGG(x)` without NULLs"),
+    ("COLLECT(x), COLLECT_LIST(x)", "`ARRAY_AGG(x)` without NULLs"),
+    ("COLLECT_SET(x)", "`ARRAY_AGG(DISTINCT x)` without NULLs"),
+];
+
+/// Aggregates that the parser writes for others: with `OVER`, DataFusion takes no `WITHIN GROUP`.
+static INTERNAL: &[fn() -> AggregateUDF] = &[
+    || AggregateUDF::new_from_impl(Mode::new(true)),
+    percentile_cont_descending,
+    || AggregateUDF::new_from_impl(PercentileDisc::new(true)),
 ];
 
 /// Every aggregate, ready to be registered.
 pub fn all() -> impl Iterator<Item = AggregateUDF> {
-    ALL.iter().map(|aggregate| (aggregate.make)())
+    ALL.iter().map(|aggregate| (aggregate.make)()).chain(INTERNAL.iter().map(|make| make()))
 }

@@ -14,18 +14,20 @@ use super::ordered_values::{OrderedValues, state_fields};
 /// The function.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Mode {
+    descending: bool,
     signature: Signature,
 }
 
 impl Mode {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::any(1, Volatility::Immutable) }
+    /// Over values in the order that `WITHIN GROUP` says; or, with `OVER`, where there is none, in that which the name says.
+    pub(super) fn new(descending: bool) -> Self {
+        Self { descending, signature: Signature::any(1, Volatility::Immutable) }
     }
 }
 
 impl AggregateUDFImpl for Mode {
     fn name(&self) -> &str {
-        "mode"
+        if self.descending { "mode_descending" } else { "mode" }
     }
 
     fn signature(&self) -> &Signature {
@@ -45,7 +47,7 @@ impl AggregateUDFImpl for Mode {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(OrderedValues::of_call(&args, Box::new(most_frequent))))
+        Ok(Box::new(OrderedValues::of_call(&args, self.descending, Box::new(most_frequent))))
     }
 }
 

@@ -30,9 +30,9 @@ impl fmt::Debug for OrderedValues {
 }
 
 impl OrderedValues {
-    /// Of the first argument of a call, in the order that `WITHIN GROUP` says.
-    pub(super) fn of_call(args: &AccumulatorArgs<'_>, pick: Pick) -> Self {
-        let descending = args.order_bys.first().is_some_and(|o| o.options.descending);
+    /// Of the first argument of a call, in the order that `WITHIN GROUP` says, or in descending order.
+    pub(super) fn of_call(args: &AccumulatorArgs<'_>, descending: bool, pick: Pick) -> Self {
+        let descending = descending || args.order_bys.first().is_some_and(|o| o.options.descending);
         Self { pick, descending, of: args.expr_fields[0].data_type().clone(), parts: vec![] }
     }
 

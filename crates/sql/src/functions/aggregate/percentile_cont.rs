@@ -17,21 +17,27 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Colu
 
 /// The function, to be registered over DataFusion's.
 pub(super) fn percentile_cont() -> AggregateUDF {
-    AggregateUDF::new_from_impl(Percentile { theirs: PercentileCont::new() })
+    AggregateUDF::new_from_impl(Percentile { theirs: PercentileCont::new(), descending: false })
+}
+
+/// The function over values in descending order: with `OVER` it has no order of its own.
+pub(super) fn percentile_cont_descending() -> AggregateUDF {
+    AggregateUDF::new_from_impl(Percentile { theirs: PercentileCont::new(), descending: true })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Percentile {
     theirs: PercentileCont,
+    descending: bool,
 }
 
 impl AggregateUDFImpl for Percentile {
     fn name(&self) -> &str {
-        self.theirs.name()
+        if self.descending { "percentile_cont_descending" } else { self.theirs.name() }
     }
 
     fn aliases(&self) -> &[String] {
-        self.theirs.aliases()
+        if self.descending { &[] } else { self.theirs.aliases() }
     }
 
     fn signature(&self) -> &Signature {
@@ -59,7 +65,7 @@ impl AggregateUDFImpl for Percentile {
         if !(0.0..=1.0).contains(&share) {
             return plan_err!("PERCENTILE_CONT takes a share from 0 to 1, not {share}");
         }
-        let descending = args.order_bys.first().is_some_and(|by| by.options.descending);
+        let descending = self.descending || args.order_bys.first().is_some_and(|by| by.options.descending);
         let result = args.return_field.data_type().clone();
         Ok(Box::new(Values { values: vec![], share, descending, distinct: args.is_distinct, result }))
     }

@@ -16,18 +16,20 @@ use super::ordered_values::{OrderedValues, state_fields};
 /// The function.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct PercentileDisc {
+    descending: bool,
     signature: Signature,
 }
 
 impl PercentileDisc {
-    pub(super) fn new() -> Self {
-        Self { signature: Signature::any(2, Volatility::Immutable) }
+    /// Over values in the order that `WITHIN GROUP` says; or, with `OVER`, where there is none, in that which the name says.
+    pub(super) fn new(descending: bool) -> Self {
+        Self { descending, signature: Signature::any(2, Volatility::Immutable) }
     }
 }
 
 impl AggregateUDFImpl for PercentileDisc {
     fn name(&self) -> &str {
-        "percentile_disc"
+        if self.descending { "percentile_disc_descending" } else { "percentile_disc" }
     }
 
     fn signature(&self) -> &Signature {
@@ -57,7 +59,7 @@ impl AggregateUDFImpl for PercentileDisc {
             let at = (share * places.len() as f64).ceil() as usize;
             Ok(places[at.saturating_sub(1).min(places.len() - 1)])
         };
-        Ok(Box::new(OrderedValues::of_call(&args, Box::new(pick))))
+        Ok(Box::new(OrderedValues::of_call(&args, self.descending, Box::new(pick))))
     }
 }
 

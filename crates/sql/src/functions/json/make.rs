@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field, Fields};
-use arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
+use arrow::json::writer::{NullableEncoder, make_encoder};
 use datafusion::common::Result;
 
 use super::super::call::Call;
@@ -50,7 +50,7 @@ impl Value<'_> {
 /// Writes `arrays`, each value by what its type is.
 fn with_values<T>(arrays: &[ArrayRef], f: impl FnOnce(&mut [Value<'_>]) -> Result<T>) -> Result<T> {
     let fields: Vec<_> = arrays.iter().map(|a| Arc::new(Field::new("value", a.data_type().clone(), true))).collect();
-    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let options = tidemill_core::json::encoding();
     let mut values = vec![];
     for (array, field) in arrays.iter().zip(&fields) {
         values.push(match array.data_type() == &raw_type() {

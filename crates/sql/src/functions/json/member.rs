@@ -39,12 +39,21 @@ fn written(expr: &Expr) -> String {
     }
 }
 
+/// Whether it is `json -> key`.
+pub(crate) fn is_member(expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => is_member(&alias.expr),
+        Expr::ScalarFunction(call) => call.func.name() == udfs::json_get_json_udf().name(),
+        _ => false,
+    }
+}
+
 /// What a cast of `json -> key` to `target` casts instead of the text.
 pub(crate) fn value_of(inner: &Expr, target: &DataType) -> Option<Expr> {
-    let Expr::ScalarFunction(ScalarFunction { func, args }) = inner.clone().unalias_nested().data else { return None };
-    if func.name() != udfs::json_get_json_udf().name() {
+    if !is_member(inner) {
         return None;
     }
+    let Expr::ScalarFunction(ScalarFunction { args, .. }) = inner.clone().unalias_nested().data else { return None };
     let accessor: Arc<ScalarUDF> = match target {
         DataType::Boolean => udfs::json_get_bool_udf(),
         t if t.is_integer() => udfs::json_get_int_udf(),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, Int32Array, StringBuilder};
 use arrow::datatypes::{DataType, Field};
-use arrow::json::writer::{EncoderOptions, make_encoder};
+use arrow::json::writer::make_encoder;
 use datafusion::common::exec_err;
 
 use super::call::Compiled;
@@ -260,7 +260,7 @@ pub(super) static JSON_STRING: Function = Function {
     compute: |call| {
         let array = call.array(0)?;
         let field = Arc::new(Field::new("value", array.data_type().clone(), true));
-        let options = EncoderOptions::default().with_explicit_nulls(true);
+        let options = tidemill_core::json::encoding();
         let mut encoder = make_encoder(&field, array.as_ref(), &options)?;
         let mut out = StringBuilder::new();
         let mut buffer = Vec::new();

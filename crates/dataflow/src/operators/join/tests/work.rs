@@ -7,9 +7,10 @@ use tidemill_core::{Delta, Watermark};
 
 use super::harness::{TYPES, delta, epoch, join, output, schema};
 use crate::operators::join::append_join::AppendJoin;
-use crate::operators::join::changing_join::{ChangingJoin, Shape};
+use crate::operators::join::changing_join::ChangingJoin;
 use crate::operators::join::keys::JoinKeys;
 use crate::operators::join::matcher::Matcher;
+use crate::operators::join::shape::Shape;
 use crate::operators::join::side::Side;
 
 fn rows(count: i64, key: impl Fn(i64) -> i64, weight: i64) -> Delta {

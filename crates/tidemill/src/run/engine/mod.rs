@@ -2,25 +2,26 @@
 //!
 //! The epoch thread drives it for real, and a simulation drives it by hand: both run this code.
 
-use std::collections::{HashMap, VecDeque};
+mod reports;
+mod waiting;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use tidemill_core::source::Source as TableSource;
 use tidemill_core::{Delta, Error, Micros, Result, SplitId, Watermark};
-use tidemill_dataflow::StateSize;
 use tidemill_dataflow::dataflow::{Config, Dataflow, EpochInput, SourceFeed};
 use tidemill_dataflow::ingest::Taken;
-use tidemill_dataflow::split_watermarks::{Activity, SplitWatermarks};
+use tidemill_dataflow::split_watermarks::SplitWatermarks;
 use tidemill_plan::op::{AtEnd, SinkTarget, SourceInput, SourceOp, StreamOp};
-use tidemill_plan::state::{StateBound, state_of};
 use tidemill_plan::{NodeId, StreamPlan};
 use tidemill_sql::catalog::system::{SYSTEM_SCHEMA, SystemTable};
 
+use self::waiting::{Asked, Waiting};
 use super::refused;
-use super::report::{OperatorReport, SourceReport, SplitReport, WatermarkReport};
-use super::state::{OperatorState, Peaks, StateReport};
+use super::state::Peaks;
 use crate::consolidate::consolidate;
 
 /// A dataflow, and what waits for its next step.
@@ -51,43 +52,6 @@ enum Kind {
     Lookup(Waiting),
     /// Late or rejected rows: those kept from before, and those of this very dataflow.
     Refused { table: SystemTable, projection: Vec<usize> },
-}
-
-/// The lookups of one join that have been asked for, in their order, which the answers keep.
-struct Waiting {
-    asks: NodeId,
-    asked: VecDeque<Asked>,
-    /// How many have been asked for so far.
-    count: u64,
-    /// The watermark behind the last of them.
-    watermark: Watermark,
-}
-
-/// Rows that have been asked for, and the watermark behind them.
-struct Asked {
-    number: u64,
-    rows: usize,
-    watermark: Watermark,
-    answer: Option<Delta>,
-}
-
-impl Default for Waiting {
-    fn default() -> Self {
-        Self { asks: NodeId(0), asked: VecDeque::new(), count: 0, watermark: Watermark::MIN }
-    }
-}
-
-impl Waiting {
-    /// Moves the answers that are there, in order, to `queued`; the watermark behind the last of them, or `told`.
-    fn put_out(&mut self, queued: &mut Vec<Delta>, told: Watermark) -> Watermark {
-        let mut watermark = told;
-        while let Some(Asked { answer: Some(_), .. }) = self.asked.front() {
-            let Some(asked) = self.asked.pop_front() else { break };
-            queued.extend(asked.answer.filter(|a| !a.is_empty()));
-            watermark = watermark.max(asked.watermark);
-        }
-        watermark
-    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -421,78 +385,5 @@ impl Engine {
             sink.collected.clear();
         }
         questions
-    }
-
-    fn operator_name(&self, node: NodeId) -> String {
-        format!("{} #{}", self.plan.node(node).op.name(), node.0)
-    }
-
-    /// What each operator that keeps something keeps now.
-    pub(crate) fn state(&self) -> Vec<(String, StateSize)> {
-        self.states().map(|(node, size)| (self.operator_name(node), size)).collect()
-    }
-
-    fn states(&self) -> impl Iterator<Item = (NodeId, StateSize)> {
-        let keeps = |node: &NodeId| state_of(&self.plan, self.plan.node(*node)) != StateBound::None;
-        self.dataflow.state().into_iter().filter(move |(node, _)| keeps(node))
-    }
-
-    /// What the operators keep now, and at most so far.
-    pub(crate) fn state_report(&mut self) -> StateReport {
-        let mut report = StateReport::default();
-        let states: Vec<_> = self.states().collect();
-        for (node, size) in states {
-            let (most_rows, most_bytes) = self.peaks.seen(node, size);
-            report.operators.push(OperatorState {
-                name: self.operator_name(node),
-                bound: state_of(&self.plan, self.plan.node(node)).to_string(),
-                rows: size.rows,
-                bytes: size.bytes,
-                oldest: size.oldest,
-                most_rows,
-                most_bytes,
-            });
-        }
-        report
-    }
-
-    /// Who holds time back now.
-    pub(crate) fn report(&self) -> WatermarkReport {
-        let mut report = WatermarkReport::default();
-        for source in &self.sources {
-            let Kind::Table(splits) = &source.kind else { continue };
-            let splits = splits.report().into_iter().map(|s| SplitReport {
-                name: s.split.to_string(),
-                watermark: s.watermark,
-                rows: s.rows,
-                idle: s.activity == Activity::Idle,
-                ended: s.activity == Activity::Ended,
-            });
-            report.sources.push(SourceReport {
-                name: source.name.clone(),
-                watermark: source.told,
-                splits: splits.collect(),
-            });
-        }
-        for (node, size) in self.states() {
-            report.operators.push(OperatorReport {
-                name: self.operator_name(node),
-                watermark: self.dataflow.input_watermark(node),
-                held_by: self.holder(node, &report),
-                rows: size.rows,
-                bytes: size.bytes,
-            });
-        }
-        report
-    }
-
-    /// The split with the least watermark among those that feed `node`.
-    fn holder(&self, node: NodeId, report: &WatermarkReport) -> Option<String> {
-        let tables = self.plan.tables_below(node);
-        let candidates = report.sources.iter().filter(|s| tables.contains(&s.name)).flat_map(|source| {
-            let holding = source.splits.iter().filter(|s| !s.idle && !s.ended);
-            holding.map(move |split| (split.watermark, format!("{} / {}", source.name, split.name)))
-        });
-        candidates.min().map(|(_, name)| name)
     }
 }
