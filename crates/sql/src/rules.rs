@@ -9,11 +9,14 @@
 //!
 //! `replace_distinct_aggregate` leaves a DISTINCT out where the rows below are one for each key, and takes the keys of groups for
 //! keys of the rows that `UNNEST` makes of them: `SELECT DISTINCT k FROM (SELECT k, UNNEST(list) FROM (.. GROUP BY k))`.
+//!
+//! That rule and `eliminate_join`, which makes semi joins of joins with rows that are one for each key, also believe that groups by
+//! `k, c` are one for each `k`, where `k` was a key of one side of a join below.
 
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{JoinType, NullEquality, Result};
+use datafusion::common::{Dependency, JoinType, NullEquality, Result};
 use datafusion::logical_expr::{Aggregate, Distinct, Expr, Join, LogicalPlan};
 use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
@@ -34,7 +37,9 @@ pub(crate) fn kept(rule: SharedRule) -> SharedRule {
             _ => false,
         },
         "extract_equijoin_predicate" => |plan| nulls_are_equal(plan).is_some_and(|j| !j.on.is_empty()),
-        "replace_distinct_aggregate" => return Arc::new(DistinctOfUnnested { rule }),
+        // It goes over the whole plan at once.
+        "eliminate_join" => |plan| plan.exists(|p| Ok(claims_too_much(p))).unwrap_or(true),
+        "replace_distinct_aggregate" => return Arc::new(DistinctByGroups { rule }),
         _ => return rule,
     };
     Arc::new(Kept { rule, leave })
@@ -45,6 +50,14 @@ fn nulls_are_equal(plan: &LogicalPlan) -> Option<&Join> {
         LogicalPlan::Join(join) if join.null_equality == NullEquality::NullEqualsNull => Some(join),
         _ => None,
     }
+}
+
+/// Whether these are groups of which DataFusion says that they are one for each of some of their keys. It says so of keys that were
+/// unique in one side of a join below, where one of them has come to stand in many rows.
+fn claims_too_much(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Aggregate(groups) = plan else { return false };
+    let claims = groups.schema.functional_dependencies();
+    claims.iter().any(|c| c.mode == Dependency::Single && c.source_indices.len() < groups.group_expr.len())
 }
 
 /// A rule that leaves some plans alone.
@@ -68,13 +81,13 @@ impl OptimizerRule for Kept {
     }
 }
 
-/// Makes groups of a DISTINCT over rows that were lists.
+/// Makes groups of a DISTINCT over rows that were lists, and over groups of which DataFusion does not know what they are one for.
 #[derive(Debug)]
-struct DistinctOfUnnested {
+struct DistinctByGroups {
     rule: SharedRule,
 }
 
-impl OptimizerRule for DistinctOfUnnested {
+impl OptimizerRule for DistinctByGroups {
     fn name(&self) -> &str {
         self.rule.name()
     }
@@ -87,7 +100,7 @@ impl OptimizerRule for DistinctOfUnnested {
         match plan {
             LogicalPlan::Distinct(Distinct::All(rows))
                 if !rows.schema().fields().is_empty()
-                    && rows.exists(|p| Ok(matches!(p, LogicalPlan::Unnest(_))))? =>
+                    && rows.exists(|p| Ok(matches!(p, LogicalPlan::Unnest(_)) || claims_too_much(p)))? =>
             {
                 let columns = rows.schema().columns().into_iter().map(Expr::Column).collect();
                 Ok(Transformed::yes(LogicalPlan::Aggregate(Aggregate::try_new(rows, columns, vec![])?)))

@@ -4,6 +4,8 @@
 //! held against. So wherever the order chooses rows or says what a function sees, the other columns are put behind it: below a LIMIT,
 //! in `ROW_NUMBER`, `LAG` and the like, in frames of so many rows, in `DISTINCT ON`. Ranks keep their equals.
 
+use std::sync::Arc;
+
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, ExprSchema, Result as PlanResult};
@@ -105,18 +107,45 @@ fn open<'a>(window: &Window, expr: &'a Expr) -> Option<&'a WindowFunction> {
     ((numbers || by_rows) && arrival_frame(&window.input, call).is_none()).then_some(call.as_ref())
 }
 
+/// Functions over one order may come to be over several: each has a step of its own then, since a step sorts its rows once.
 fn over(window: Window) -> PlanResult<LogicalPlan> {
-    let exprs = window.window_expr.iter().map(|expr| match open(&window, expr) {
-        Some(call) => {
-            let mut call = call.clone();
-            let more: Vec<_> = others(&window.input, &call.params.order_by).collect();
-            call.params.order_by.extend(more);
-            Expr::WindowFunction(Box::new(call))
+    let mut steps: Vec<Vec<(usize, Expr)>> = vec![];
+    for (place, expr) in window.window_expr.iter().enumerate() {
+        let settled = match open(&window, expr) {
+            Some(call) => {
+                let mut call = call.clone();
+                let more: Vec<_> = others(&window.input, &call.params.order_by).collect();
+                call.params.order_by.extend(more);
+                Expr::WindowFunction(Box::new(call))
+            }
+            None => expr.clone(),
+        };
+        match steps.iter_mut().find(|step| step.first().is_some_and(|(_, e)| sorted_by(e) == sorted_by(&settled))) {
+            Some(step) => step.push((place, settled)),
+            None => steps.push(vec![(place, settled)]),
         }
-        None => expr.clone(),
-    });
-    let exprs = exprs.collect();
-    named_as(LogicalPlan::Window(Window::try_new(exprs, window.input)?), &window.schema)
+    }
+    let before = window.input.schema().fields().len();
+    let places = (0..before).chain(steps.iter().flatten().map(|(place, _)| before + place));
+    let mut columns: Vec<_> = places.zip(0..).collect();
+    columns.sort_unstable();
+    let step = |input, step: Vec<(usize, Expr)>| {
+        let exprs = step.into_iter().map(|(_, expr)| expr).collect();
+        Window::try_new(exprs, Arc::new(input)).map(LogicalPlan::Window)
+    };
+    let all = steps.into_iter().try_fold(window.input.as_ref().clone(), step)?;
+    let named = all.schema().columns();
+    let in_place = columns.into_iter().map(|(_, at): (usize, usize)| Expr::Column(named[at].clone()));
+    named_as(LogicalPlanBuilder::from(all).project(in_place)?.build()?, &window.schema)
+}
+
+/// How the rows are to be sorted for a function.
+fn sorted_by(expr: &Expr) -> Option<(&[Expr], &[SortExpr])> {
+    match expr {
+        Expr::Alias(alias) => sorted_by(&alias.expr),
+        Expr::WindowFunction(call) => Some((&call.params.partition_by, &call.params.order_by)),
+        _ => None,
+    }
 }
 
 /// `DISTINCT ON`.
