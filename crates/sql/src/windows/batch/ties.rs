@@ -2,22 +2,22 @@
 //!
 //! DataFusion puts such rows out as they come, which is another answer for another cut of the same input, and none that a stream could be
 //! held against. So wherever the order chooses rows or says what a function sees, the other columns are put behind it: below a LIMIT,
-//! in `ROW_NUMBER`, `LAG` and the like, in frames of so many rows, in `DISTINCT ON`. Ranks keep their equals.
+//! in `ROW_NUMBER`, `LAG` and the like, in frames of so many rows. Ranks keep their equals. (`DISTINCT ON` is left as it is: DataFusion stops at
+//! a longer order of its `FIRST_VALUE`.)
 
 use std::sync::Arc;
 
 use arrow::row::{RowConverter, SortField};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::{Transformed, TransformedResult};
 use datafusion::common::{Column, ExprSchema, Result as PlanResult};
-use datafusion::logical_expr::expr::{AggregateFunction, WindowFunction};
+use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
-    Aggregate, Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, TableScan, Window, WindowFrameUnits,
+    Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, TableScan, Window, WindowFrameUnits,
     WindowFunctionDefinition,
 };
 use tidemill_core::Result;
 
 use crate::error::planning;
-use crate::lower::distinct_on::first_values;
 use crate::subqueries::named_as;
 use crate::windows::arrival::arrival_frame;
 
@@ -40,9 +40,6 @@ fn node(plan: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
         LogicalPlan::Window(window) if window.window_expr.iter().any(|e| open(&window, e).is_some()) => {
             over(window).map(Transformed::yes)
         }
-        LogicalPlan::Aggregate(aggregate) if first_values(&aggregate).is_some() => {
-            first_rows(aggregate).map(Transformed::yes)
-        }
         other => Ok(Transformed::no(other)),
     }
 }
@@ -54,7 +51,12 @@ fn others<'a>(plan: &'a LogicalPlan, order: &'a [SortExpr]) -> impl Iterator<Ite
         field.is_ok_and(|f| RowConverter::supports_fields(&[SortField::new(f.data_type().clone())]))
     };
     let columns = plan.schema().columns().into_iter().filter(comparable).map(Expr::Column);
-    columns.filter(|c| !order.iter().any(|by| by.expr == *c)).map(|c| c.sort(true, true))
+    let place = |e: &Expr| match e {
+        Expr::Column(c) => plan.schema().maybe_index_of_column(c),
+        _ => None,
+    };
+    let named: Vec<_> = order.iter().filter_map(|by| place(&by.expr)).collect();
+    columns.filter(move |c| place(c).is_some_and(|at| !named.contains(&at))).map(|c| c.sort(true, true))
 }
 
 fn total(mut sort: Sort) -> Sort {
@@ -146,22 +148,4 @@ fn sorted_by(expr: &Expr) -> Option<(&[Expr], &[SortExpr])> {
         Expr::WindowFunction(call) => Some((&call.params.partition_by, &call.params.order_by)),
         _ => None,
     }
-}
-
-/// `DISTINCT ON`.
-fn first_rows(aggregate: Aggregate) -> PlanResult<LogicalPlan> {
-    let ordered = |expr: Expr| {
-        expr.transform(|e| match e {
-            Expr::AggregateFunction(AggregateFunction { func, mut params }) => {
-                let more: Vec<_> = others(&aggregate.input, &params.order_by).collect();
-                params.order_by.extend(more);
-                Ok(Transformed::yes(Expr::AggregateFunction(AggregateFunction { func, params })))
-            }
-            other => Ok(Transformed::no(other)),
-        })
-        .data()
-    };
-    let firsts = aggregate.aggr_expr.into_iter().map(ordered).collect::<PlanResult<Vec<_>>>()?;
-    let first = LogicalPlan::Aggregate(Aggregate::try_new(aggregate.input.clone(), aggregate.group_expr, firsts)?);
-    named_as(first, &aggregate.schema)
 }
