@@ -64,7 +64,11 @@ impl Lowering<'_> {
             return self.window_aggregate(aggregate, input, &keys, &by);
         }
         let input = self.attach(input)?;
-        self.window_aggregate(aggregate, input, &keys, &by)
+        // A session may grow after it was put out, where corrections are allowed.
+        match self.is_append(&input) {
+            true => self.window_aggregate(aggregate, input, &keys, &by),
+            false => self.window_groups(aggregate, input, &keys, &by, Emit::OnClose),
+        }
     }
 
     /// `SELECT DISTINCT`: a grouping by all columns.

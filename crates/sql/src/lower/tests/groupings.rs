@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 use tidemill_plan::window::WindowKind;
 
 use super::fixture::{Case, scan, window, window_over};
+use crate::lower::LowerOptions;
 
 const S: i64 = 1_000_000;
 const TUMBLE: WindowKind = WindowKind::Tumble { size: 10 * S };
@@ -171,6 +172,19 @@ fn a_session_and_its_partition() {
                     Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
         "#]],
     );
+}
+
+#[test]
+fn a_session_that_may_grow_once_more_is_not_grouped_as_if_it_were_final() {
+    let plan = window(scan("bid", false), SESSION, &["auction"]);
+    let plan = plan.aggregate(by_window(&[]), vec![count(lit(1_i64))]).unwrap();
+    let options = LowerOptions { allowed_lateness: 4 * S, ..LowerOptions::default() };
+    expect![[r#"
+        Sink result  [append, unbounded]
+          UpdatingAggregate emit=on close group=[window_start@2, window_end@3] aggregates=[count(Int64(1))]  [append, unbounded]
+            SessionRows SESSION gap 5 s on ts  [retract, event time window_time, unbounded]
+              Source bid columns=[auction, ts] watermark=ts - 4 s  [append, event time ts, unbounded]
+    "#]].assert_eq(&Case::of(plan).options(options).to_string());
 }
 
 #[test]
