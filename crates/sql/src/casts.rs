@@ -107,18 +107,26 @@ fn pattern(unit: TimeUnit) -> &'static str {
     }
 }
 
+/// `plan` with its expressions rewritten, which keep their names. `rewrite` is told what columns there are.
+pub(crate) fn each_expression(
+    plan: LogicalPlan,
+    rewrite: impl Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
+    let names = NamePreserver::new(&plan);
+    let schema = match plan.inputs().as_slice() {
+        [] => plan.schema().as_ref().clone(),
+        inputs => merge_schema(inputs),
+    };
+    plan.map_expressions(|expr| {
+        let name = names.save(&expr);
+        Ok(rewrite(expr, &schema)?.update_data(|e| name.restore(e)))
+    })
+}
+
 impl AnalyzerRule for FlinkCasts {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let rewritten = plan.transform_up_with_subqueries(|plan| {
-            let names = NamePreserver::new(&plan);
-            let schema = match plan.inputs().as_slice() {
-                [] => plan.schema().as_ref().clone(),
-                inputs => merge_schema(inputs),
-            };
-            let plan = plan.map_expressions(|expr| {
-                let name = names.save(&expr);
-                Ok(self.rewrite(expr, &schema)?.update_data(|e| name.restore(e)))
-            })?;
+            let plan = each_expression(plan, |expr, schema| self.rewrite(expr, schema))?;
             match plan.transformed {
                 true => plan.map_data(LogicalPlan::recompute_schema),
                 false => Ok(plan),

@@ -13,14 +13,13 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::expr::{Between, InList, InSubquery, SetComparison};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::logical_plan::{Join, Subquery};
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union, binary_expr, cast, lit,
     try_cast, when,
 };
 
+use crate::casts::each_expression;
 use crate::functions::json::member::is_member;
 
 /// Digits after the point with which a text is read, where the number that it is compared with has fewer. All integers fit beside them.
@@ -37,16 +36,7 @@ pub(crate) fn written_out(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
         false => texts.data,
     };
     let rewritten = plan.transform_up_with_subqueries(|plan| {
-        let names = NamePreserver::new(&plan);
-        let schema = match plan.inputs().as_slice() {
-            [] => plan.schema().as_ref().clone(),
-            inputs => merge_schema(inputs),
-        };
-        let plan = plan.map_expressions(|expr| {
-            let name = names.save(&expr);
-            Ok(rewritten(expr, &schema)?.update_data(|e| name.restore(e)))
-        })?;
-        let plan = plan.transform_data(|plan| Ok(keys(plan)))?;
+        let plan = each_expression(plan, rewritten)?.transform_data(|plan| Ok(keys(plan)))?;
         match plan.transformed {
             true => plan.map_data(LogicalPlan::recompute_schema),
             false => Ok(plan),

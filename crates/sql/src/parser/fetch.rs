@@ -5,7 +5,6 @@
 
 use std::ops::ControlFlow;
 
-use super::walk::walk_mut;
 use sqlparser::ast::{
     Expr, Fetch, LimitClause, OrderByExpr, OrderByKind, Query, SelectItem, SetExpr, Value, ValueWithSpan, VisitorMut,
     WindowType,
@@ -13,6 +12,8 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use tidemill_core::{Error, Result};
+
+use super::walk::walk_mut;
 
 /// Puts `fetch`, which was taken from `query`, into words that the planner knows.
 pub(super) fn rewrite_fetch(query: &mut Query, fetch: Fetch) -> Result<()> {

@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::walk::{any_expression, walk_mut};
 use sqlparser::ast::{Expr, Query, VisitMut, VisitorMut};
+
+use super::walk::{any_expression, walk_mut};
 
 /// Calls `f` with each expression in `node` and how many queries deep it stands; those within an expression come before it.
 pub fn each_expression(node: &mut impl VisitMut, f: impl FnMut(&mut Expr, usize)) {
