@@ -4,7 +4,8 @@
 //! - `GROUP BY a, b WITH ROLLUP` and `WITH CUBE` are `ROLLUP (a, b)` and `CUBE (a, b)`; `GROUP BY a, b GROUPING SETS ((a), (b))` are these
 //!   sets (DataFusion drops all three in silence);
 //! - `GROUPING SETS (ROLLUP (a, b), GROUPING SETS ((c)))` and `ROLLUP (a, (b, c))` are written out, set by set;
-//! - a number in a set is a place in the SELECT list, as it is outside of sets, and not a constant.
+//! - a number in a set is a place in the SELECT list, as it is outside of sets, and not a constant;
+//! - what is named twice (`GROUP BY a, a`, `CUBE (a, a)`) groups once: DataFusion would have two columns of one name.
 
 use std::ops::ControlFlow;
 
@@ -76,6 +77,7 @@ pub(super) fn rewrite(select: &mut Select) -> ControlFlow<Error> {
             }
         };
     }
+    *groups = once(std::mem::take(groups));
     for group in groups {
         let (Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)) = group else { continue };
         sets.iter_mut().flatten().try_for_each(|e| by_place(e, projection))?;
@@ -114,8 +116,12 @@ fn by_place(expr: &mut Expr, projection: &[SelectItem]) -> ControlFlow<Error> {
 fn is_plain(group: &Expr) -> bool {
     let nested = |e: &Expr| matches!(e, Expr::Rollup(_) | Expr::Cube(_) | Expr::GroupingSets(_));
     match group {
-        Expr::Rollup(sets) | Expr::Cube(sets) => sets.iter().all(|set| set.len() == 1 && !nested(&set[0])),
-        Expr::GroupingSets(sets) => !sets.iter().flatten().any(nested),
+        Expr::Rollup(sets) | Expr::Cube(sets) => {
+            sets.iter().all(|set| set.len() == 1 && !nested(&set[0])) && once(sets.clone()).len() == sets.len()
+        }
+        Expr::GroupingSets(sets) => {
+            !sets.iter().flatten().any(nested) && sets.iter().all(|set| once(set.clone()).len() == set.len())
+        }
         _ => true,
     }
 }
@@ -149,14 +155,16 @@ fn written_out(group: &Expr) -> ControlFlow<Error, Sets> {
         }
         other => vec![vec![other.clone()]],
     };
-    let once = |set: Vec<Expr>| {
-        let mut once: Vec<Expr> = vec![];
-        set.into_iter().for_each(|e| {
-            if !once.contains(&e) {
-                once.push(e)
-            }
-        });
-        once
-    };
     ControlFlow::Continue(sets.into_iter().map(once).collect())
+}
+
+/// `list` without what it names a second time.
+fn once<T: PartialEq>(list: Vec<T>) -> Vec<T> {
+    let mut once = Vec::with_capacity(list.len());
+    for item in list {
+        if !once.contains(&item) {
+            once.push(item);
+        }
+    }
+    once
 }
