@@ -272,6 +272,27 @@ async fn the_first_that_came_stays() {
     }
 }
 
+/// The clock is read once for many rows: the last of them are those that came last, whatever the cut, and in a batch too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_that_came_are_found() {
+    for query in [
+        "SELECT k, u FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY PROCTIME() DESC) AS rn FROM r1) WHERE rn = 1",
+        "SELECT k, u, rn FROM (SELECT *, RANK() OVER (PARTITION BY k ORDER BY PROCTIME() DESC) AS rn FROM r1) WHERE rn <= 3",
+        "SELECT u, p IS NULL FROM (SELECT *, PROCTIME() AS p FROM r1) ORDER BY p DESC LIMIT 5",
+    ] {
+        let session = Session::new();
+        let rows = rows(&mut Random(4), 40, 0);
+        let table = |rows: &RecordBatch| MemoryTable::try_new(rows.schema(), vec![vec![rows.clone()]]).unwrap();
+        session.register_source("r1", Arc::new(table(&rows).without_end()), None).unwrap();
+        let bounded = Session::new();
+        bounded.register_source("r1", Arc::new(table(&rows)), None).unwrap();
+        let expected = rows_as_text(&batch::answer(&bounded, query).await.unwrap());
+        for cut in cuts(4) {
+            assert_eq!(rows_as_text(&stream(&session, query, cut).await), expected, "{cut:?}: {query}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_without_an_order_is_the_same_on_every_run() {
     for query in ["SELECT * FROM t LIMIT 7", "SELECT * FROM r LIMIT 7 OFFSET 2"] {

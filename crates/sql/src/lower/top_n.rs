@@ -37,6 +37,8 @@ pub(super) struct First<'a> {
 pub(super) struct SortColumns {
     pub(super) partition_by: Vec<usize>,
     pub(super) order_by: Vec<SortKey>,
+    /// Those columns of the order that are what the clock said.
+    clocks: Vec<usize>,
 }
 
 impl Lowering<'_> {
@@ -49,16 +51,19 @@ impl Lowering<'_> {
         emission: Emission,
     ) -> Lower<Relation> {
         let input = self.attach(input)?;
-        let (input, mut keys) = self.keys_as_columns(input, schema, &first)?;
-        let edge = self.plan.node(input.node).edge.clone();
-        let append = edge.changes == ChangeMode::Append;
+        let (mut input, mut keys) = self.keys_as_columns(input, schema, &first)?;
+        let append = self.is_append(&input);
         let window = window_of(&input, &keys.partition_by);
         if window.is_none()
             && append
-            && let Some(keep) = one_a_key(&input, schema, &edge, &first, &keys)
+            && let Some(keep) = one_a_key(&input, schema, &self.plan.node(input.node).edge, &first, &keys)
         {
             return self.one_row_a_key(input, &first, keys.partition_by, keep, emission);
         }
+        if append {
+            self.order_by_arrival(&mut input, &mut keys);
+        }
+        let edge = self.plan.node(input.node).edge.clone();
         let asked = match emission {
             Emission::Changes { every } => Some(Emit::Changes { every }),
             _ => None,
@@ -113,6 +118,13 @@ impl Lowering<'_> {
         };
         let node = self.plan.add(StreamOp::TopN(op), vec![input.node], out);
         Ok(Relation { node, slots, hidden, window: None })
+    }
+
+    /// What is ordered by the clock is ordered as it came: the clock is read once for many rows, which are no peers of each other.
+    fn order_by_arrival(&mut self, input: &mut Relation, keys: &mut SortColumns) {
+        for key in keys.order_by.iter_mut().filter(|k| keys.clocks.contains(&k.column)) {
+            key.column = self.numbered(input);
+        }
     }
 
     /// The first row of each key, over insertions. Its numbers, where they are wanted, are all 1.
@@ -202,7 +214,9 @@ impl Lowering<'_> {
         let key = |s: &&SortExpr| SortKey { column: places[&s.expr], descending: !s.asc, nulls_first: s.nulls_first };
         // Rows of a partition are equal in its columns.
         let order_by = order.iter().map(key).filter(|k| !partition_by.contains(&k.column)).collect();
-        let keys = SortColumns { partition_by, order_by };
+        let clocks = order.iter().filter(|s| origin(&s.expr, &input, schema) == Origin::ProcessingTime);
+        let clocks = clocks.map(|s| places[&s.expr]).collect();
+        let keys = SortColumns { partition_by, order_by, clocks };
         if kept.len() == edge.schema.fields().len() && exprs.len() == kept.len() {
             return Ok((input, keys));
         }

@@ -7,7 +7,7 @@ use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, Result, ScalarValue};
 use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::expr::WindowFunction;
-use datafusion::logical_expr::logical_plan::Window;
+use datafusion::logical_expr::logical_plan::{Sort, Window};
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFrameBound, WindowFrameUnits,
 };
@@ -15,6 +15,9 @@ use datafusion::logical_expr::{
 use crate::as_of::bind::is_processing_time;
 
 const ARRIVAL: &str = "__arrival";
+
+/// Of these the last rows to come may be asked for, by `ORDER BY PROCTIME() DESC`: no frame tells which rows they see.
+const RANKS: &[&str] = &["row_number", "rank", "dense_rank"];
 
 /// The frame of a function whose rows stand in the order in which they came; `None` where its rows do not, or where it looks at rows
 /// that come later.
@@ -41,6 +44,12 @@ pub(crate) fn arrival_frame(input: &LogicalPlan, call: &WindowFunction) -> Optio
 /// The same for a batch: in the order in which it reads them, whatever stands between two functions of one query.
 pub(super) fn in_batch(plan: LogicalPlan) -> Result<LogicalPlan> {
     let changed = plan.transform_down_with_subqueries(|plan| {
+        if let LogicalPlan::Sort(sort) = &plan {
+            return match sort.expr.iter().any(|s| is_processing_time(&sort.input, &s.expr)) {
+                true => Ok(Transformed::new(sorted(sort)?, true, TreeNodeRecursion::Jump)),
+                false => Ok(Transformed::no(plan)),
+            };
+        }
         if !matches!(plan, LogicalPlan::Window(_)) {
             return Ok(Transformed::no(plan));
         }
@@ -84,10 +93,29 @@ pub(super) fn in_batch(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(changed?.data)
 }
 
+/// `ORDER BY PROCTIME()` in the order in which rows come.
+fn sorted(sort: &Sort) -> Result<LogicalPlan> {
+    let order = sort.expr.iter().map(|key| match is_processing_time(&sort.input, &key.expr) {
+        true => Expr::Column(Column::from_name(ARRIVAL)).sort(key.asc, key.nulls_first),
+        false => key.clone(),
+    });
+    let numbered = LogicalPlanBuilder::from(in_batch(sort.input.as_ref().clone())?)
+        .window(vec![row_number().alias(ARRIVAL)])?
+        .sort_with_limit(order.collect::<Vec<_>>(), sort.fetch)?;
+    let columns = sort.input.schema().columns().into_iter().map(Expr::Column);
+    numbered.project(columns)?.build()
+}
+
 /// A function over rows in the order in which they came, if it is one, with the name that it had.
 fn by_arrival(window: &Window, expr: &Expr) -> Option<Expr> {
     let Expr::WindowFunction(mut call) = expr.clone().unalias_nested().data else { return None };
-    call.params.window_frame = arrival_frame(&window.input, &call)?;
-    call.params.order_by = vec![Expr::Column(Column::from_name(ARRIVAL)).sort(true, false)];
+    let first = call.params.order_by.first()?;
+    let (ascending, ranks) = (first.asc, RANKS.contains(&call.fun.name()));
+    if ascending {
+        call.params.window_frame = arrival_frame(&window.input, &call)?;
+    } else if !ranks || !is_processing_time(&window.input, &first.expr) {
+        return None;
+    }
+    call.params.order_by = vec![Expr::Column(Column::from_name(ARRIVAL)).sort(ascending, false)];
     Some(Expr::WindowFunction(call).alias(expr.schema_name().to_string()))
 }
