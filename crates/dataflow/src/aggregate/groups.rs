@@ -8,6 +8,7 @@ use datafusion_physical_plan::aggregates::order::GroupOrdering;
 use tidemill_core::Result;
 
 use crate::aggregate::kernel::conform;
+use crate::aggregate::number_groups::groups_of;
 use crate::expression::data_error;
 
 /// The distinct keys so far.
@@ -24,12 +25,21 @@ enum Values {
     },
 }
 
+/// For one key that is a number our own, for all others DataFusion's.
+fn group_values(schema: &SchemaRef) -> Result<Box<dyn GroupValues>> {
+    let own = match &schema.fields()[..] {
+        [key] => groups_of(key.data_type()),
+        _ => None,
+    };
+    own.map_or_else(|| new_group_values(schema.clone(), &GroupOrdering::None).map_err(data_error), Ok)
+}
+
 impl Groups {
     /// None yet, for keys of `schema`.
     pub fn try_new(schema: &SchemaRef) -> Result<Self> {
         let values = match schema.fields().is_empty() {
             true => Values::Global { open: false },
-            false => Values::Keyed(new_group_values(schema.clone(), &GroupOrdering::None).map_err(data_error)?),
+            false => Values::Keyed(group_values(schema)?),
         };
         Ok(Self { schema: schema.clone(), values })
     }
