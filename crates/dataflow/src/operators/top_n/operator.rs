@@ -30,6 +30,9 @@ enum When {
     AtEnd,
 }
 
+/// From so many pending rows on it is looked which of them are out of the range already; tests have few.
+const MANY: usize = if cfg!(test) { 4 } else { 4_096 };
+
 /// The first rows of each partition.
 pub struct TopN {
     partition_by: Vec<usize>,
@@ -41,6 +44,8 @@ pub struct TopN {
     dictionary: KeyDictionary,
     partitions: Vec<Partition>,
     pending: Pending,
+    /// From so many pending rows on they are thinned out.
+    many: usize,
     output: Output,
     closing: Option<Closing>,
     deadlines: Deadlines,
@@ -92,6 +97,7 @@ impl TopN {
             partition_by: op.partition_by.clone(),
             partitions: vec![],
             pending: Pending::default(),
+            many: MANY,
             output: Output::new(output, &op.ranks, inserts),
             deadlines: Deadlines::new(closing.as_ref().map_or(1, Closing::stride)),
             closing,
@@ -141,7 +147,33 @@ impl TopN {
             self.pending.push(ids[*row as usize] as u32, order.get(*row as usize), rows.get(i), weight);
         }
         self.ids = ids;
+        if self.append && self.pending.len() >= self.many {
+            self.thin_out();
+        }
         Ok(())
+    }
+
+    /// Lets go of pending rows that are out of the range whatever comes: a large epoch need not hold more than what its
+    /// partitions will keep, nor take in what small ones would not.
+    fn thin_out(&mut self) {
+        self.pending.settle();
+        let mut kept = Pending::default();
+        for changes in self.pending.by_partition() {
+            let Some(first) = changes.first() else { continue };
+            let partition = &mut self.partitions[first.partition as usize];
+            let ranked = || self.pending.ranked(changes);
+            let cut = self.ranking.walk(partition.rows(), ranked(), false, |_, _, _| {}).cut;
+            for row in ranked().take_while(|row| cut.as_deref().is_none_or(|cut| row.bytes < cut)) {
+                let (order, rest) = row.bytes.split_at(row.order);
+                kept.push(first.partition, order, rest, row.weight);
+            }
+            if let Some(cut) = cut {
+                partition.out_from(&cut);
+            }
+        }
+        self.work += self.pending.len();
+        self.many = MANY.max(2 * kept.len());
+        self.pending = kept;
     }
 
     /// What is pending becomes state; what it changes in the result is put out.

@@ -14,6 +14,16 @@ struct Held {
     order: u32,
 }
 
+/// What is known of rows that are out of the range for good: with insertions alone it only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Full {
+    No,
+    /// Those behind the last row that is kept. `last` is the head of its place in the order.
+    Behind,
+    /// Those behind some row that was let go while others were pending. `last` is the head of it.
+    Pending,
+}
+
 /// What a row costs beside its bytes: its place in the map.
 const ROW_OVERHEAD: usize = size_of::<Box<[u8]>>() + size_of::<Held>() + 8;
 
@@ -22,8 +32,7 @@ const ROW_OVERHEAD: usize = size_of::<Box<[u8]>>() + size_of::<Held>() + 8;
 pub(super) struct Partition {
     rows: BTreeMap<Box<[u8]>, Held>,
     bytes: usize,
-    /// Whether a row behind all of these is out of the range; and the head of the last one's place in the order.
-    full: bool,
+    full: Full,
     last: u128,
     /// The instant at which its window ends, once a row has said so.
     pub(super) end: Option<Micros>,
@@ -31,7 +40,7 @@ pub(super) struct Partition {
 
 impl Partition {
     pub(super) fn new() -> Self {
-        Self { rows: BTreeMap::new(), bytes: 0, full: false, last: 0, end: None }
+        Self { rows: BTreeMap::new(), bytes: 0, full: Full::No, last: 0, end: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,11 +61,23 @@ impl Partition {
 
     /// Whether a row at this place in the order is out of the range, whatever else it is. `first` is the head of `order`.
     pub(super) fn excludes(&self, first: u128, order: &[u8]) -> bool {
-        if !self.full || first < self.last {
-            return false;
+        match self.full {
+            Full::No => false,
+            Full::Pending => first > self.last,
+            Full::Behind => {
+                first > self.last
+                    || (first == self.last
+                        && self.rows.last_key_value().is_some_and(|(last, held)| *order > last[..held.order as usize]))
+            }
         }
-        first > self.last
-            || self.rows.last_key_value().is_some_and(|(bytes, held)| *order > bytes[..held.order as usize])
+    }
+
+    /// Notes that this row is out of the range, by what is kept and what is pending.
+    pub(super) fn out_from(&mut self, cut: &[u8]) {
+        let cut = head(cut);
+        if self.full == Full::No || cut < self.last {
+            (self.full, self.last) = (Full::Pending, cut);
+        }
     }
 
     /// Takes in what has changed. Where rows are never taken back, those behind the `cut` are let go for ever.
@@ -75,9 +96,15 @@ impl Partition {
             self.add(change);
         }
         if append {
-            self.full = walked.full.unwrap_or(self.full);
-            let last = self.rows.last_key_value();
-            self.last = last.map_or(0, |(bytes, held)| head(&bytes[..held.order as usize]));
+            match walked.full {
+                Some(true) => {
+                    let last = self.rows.last_key_value();
+                    self.last = last.map_or(0, |(bytes, held)| head(&bytes[..held.order as usize]));
+                    self.full = Full::Behind;
+                }
+                Some(false) => self.full = Full::No,
+                None => {}
+            }
         }
     }
 

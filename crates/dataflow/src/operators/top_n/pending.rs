@@ -34,6 +34,11 @@ impl Pending {
         self.changes.is_empty()
     }
 
+    /// How many changes.
+    pub(super) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
     /// Bytes held.
     pub(super) fn size(&self) -> usize {
         self.bytes.capacity() + self.changes.capacity() * size_of::<Change>()
@@ -80,7 +85,7 @@ impl Pending {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.changes.clear();
-        self.bytes.shrink_to(1 << 16);
-        self.changes.shrink_to(1 << 10);
+        self.bytes.shrink_to(1 << 20);
+        self.changes.shrink_to(1 << 14);
     }
 }
