@@ -134,7 +134,10 @@ impl TopN {
             self.partitions[ids[row]].excludes(head(bytes), bytes)
         };
         let candidates: Vec<u32> = match self.append {
-            true => (0..delta.num_rows() as u32).filter(|row| !excluded(*row as usize)).collect(),
+            true => {
+                let candidates = (0..delta.num_rows() as u32).filter(|row| !excluded(*row as usize)).collect();
+                self.ranking.contenders(candidates, |row| ids[row], |row| order.get(row))
+            }
             false => (0..delta.num_rows() as u32).collect(),
         };
         self.work += candidates.len();

@@ -8,6 +8,8 @@ use std::iter::Peekable;
 
 use tidemill_plan::op::RankFunction;
 
+use super::pending::head;
+
 /// A row of a partition, as often as its weight says: the bytes of its place in the order come first.
 #[derive(Debug, Clone, Copy)]
 pub struct Ranked<'a> {
@@ -118,6 +120,42 @@ impl Ranking {
             self.differ(&row.bytes[row.order..], was, is, &mut out);
         }
         Walked { full: Some(cut.is_some() || self.over(&new, true)), cut }
+    }
+
+    /// Of these rows those that may be in the range, as far as the others and their places in the order tell: where rows are
+    /// only added, the others need not be looked at as a whole.
+    pub fn contenders<'a>(
+        &self,
+        mut rows: Vec<u32>,
+        partition: impl Fn(usize) -> usize,
+        order: impl Fn(usize) -> &'a [u8],
+    ) -> Vec<u32> {
+        if self.last == u64::MAX || rows.len() < 2 {
+            return rows;
+        }
+        let mut sorted: Vec<(usize, u128, u32)> =
+            rows.iter().map(|row| (partition(*row as usize), head(order(*row as usize)), *row)).collect();
+        sorted.sort_unstable_by(|a, b| {
+            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| order(a.2 as usize).cmp(order(b.2 as usize)))
+        });
+        rows.clear();
+        for rows_of_one in sorted.chunk_by(|a, b| a.0 == b.0) {
+            let (mut count, mut place) = (Count::default(), None);
+            for (_, _, row) in rows_of_one {
+                // Which of equals come first the rest of their columns decides.
+                if place != Some(order(*row as usize)) {
+                    if self.over(&count, true) {
+                        break;
+                    }
+                    place = Some(order(*row as usize));
+                    count.here = false;
+                }
+                self.count(&mut count, 1);
+                rows.push(*row);
+            }
+        }
+        rows.sort_unstable();
+        rows
     }
 
     /// Whether the range has been left; `another` is whether the next row has another place in the order.
