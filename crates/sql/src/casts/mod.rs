@@ -1,4 +1,7 @@
-//! Casts between times and texts, as Flink has them, and the other operators that DataFusion computes in another way.
+//! Casts as Flink has them, and the other operators that DataFusion computes in another way.
+//!
+//! [`by_place`]: the fields of rows go by place, also within arrays. [`whole`]: texts read as whole numbers. [`written`]: rows, arrays, maps and
+//! intervals as texts. Here: casts between times and texts.
 //!
 //! DataFusion writes a time with a `T` in it and takes the wall clock of an instant to be that of UTC. Here a text has as
 //! many digits as the type, and the wall is that of the session. The rule comes after DataFusion's own, so that it also
@@ -27,6 +30,12 @@ use tidemill_plan::window::Zone;
 
 use crate::decimals;
 use crate::functions::json::member::value_of;
+
+mod by_place;
+mod whole;
+mod written;
+
+use by_place::{ByPlace, is_by_place};
 
 /// Writes casts between times and texts as calls of functions that do them as Flink does.
 #[derive(Debug)]
@@ -75,6 +84,10 @@ impl FlinkCasts {
                 let Some(date_format) = &self.date_format else { return Ok(Transformed::no(expr)) };
                 let text = date_format.call(vec![inner(), lit(pattern(*unit))]);
                 if *target == DataType::Utf8 { text } else { cast_to(text, target) }
+            }
+            (from, target) if is_by_place(from, target) => {
+                let safe = matches!(expr, Expr::TryCast(_));
+                ByPlace::new(target.clone(), safe, self.zone).call(inner())
             }
             _ if self.zone == Zone::Utc => return Ok(Transformed::no(expr)),
             (DataType::Timestamp(unit, Some(_)), DataType::Timestamp(_, None) | DataType::Date32) => {
@@ -160,6 +173,33 @@ impl Between {
         Self { zone, way, signature: Signature::any(1, Volatility::Immutable) }
     }
 
+    /// The timestamps shifted, as ones of the type `to`.
+    fn shifted(&self, array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+        let shifted: ArrayRef = match array.data_type() {
+            DataType::Timestamp(unit @ TimeUnit::Second, _) => Arc::new(
+                array.as_primitive::<TimestampSecondType>().unary::<_, TimestampSecondType>(|t| self.shift(t, *unit)),
+            ),
+            DataType::Timestamp(unit @ TimeUnit::Millisecond, _) => Arc::new(
+                array
+                    .as_primitive::<TimestampMillisecondType>()
+                    .unary::<_, TimestampMillisecondType>(|t| self.shift(t, *unit)),
+            ),
+            DataType::Timestamp(unit @ TimeUnit::Microsecond, _) => Arc::new(
+                array
+                    .as_primitive::<TimestampMicrosecondType>()
+                    .unary::<_, TimestampMicrosecondType>(|t| self.shift(t, *unit)),
+            ),
+            DataType::Timestamp(unit @ TimeUnit::Nanosecond, _) => Arc::new(
+                array
+                    .as_primitive::<TimestampNanosecondType>()
+                    .unary::<_, TimestampNanosecondType>(|t| self.shift(t, *unit)),
+            ),
+            other => return plan_err!("{} needs a timestamp, not {other}", ScalarUDFImpl::name(self)),
+        };
+        // The kernel keeps no zone; where the result has one it is UTC, in which the ticks count.
+        Ok(cast_array(&shifted, to)?)
+    }
+
     fn shift(&self, ticks: i64, unit: TimeUnit) -> i64 {
         let micros = to_micros(ticks, unit);
         let shifted = match self.way {
@@ -202,29 +242,7 @@ impl ScalarUDFImpl for Between {
         let is_scalar = matches!(value, Some(ColumnarValue::Scalar(_)));
         let Some(value) = value else { return plan_err!("{} needs a timestamp", self.name()) };
         let array = value.into_array(if is_scalar { 1 } else { rows })?;
-        let shifted: ArrayRef = match array.data_type() {
-            DataType::Timestamp(unit @ TimeUnit::Second, _) => Arc::new(
-                array.as_primitive::<TimestampSecondType>().unary::<_, TimestampSecondType>(|t| self.shift(t, *unit)),
-            ),
-            DataType::Timestamp(unit @ TimeUnit::Millisecond, _) => Arc::new(
-                array
-                    .as_primitive::<TimestampMillisecondType>()
-                    .unary::<_, TimestampMillisecondType>(|t| self.shift(t, *unit)),
-            ),
-            DataType::Timestamp(unit @ TimeUnit::Microsecond, _) => Arc::new(
-                array
-                    .as_primitive::<TimestampMicrosecondType>()
-                    .unary::<_, TimestampMicrosecondType>(|t| self.shift(t, *unit)),
-            ),
-            DataType::Timestamp(unit @ TimeUnit::Nanosecond, _) => Arc::new(
-                array
-                    .as_primitive::<TimestampNanosecondType>()
-                    .unary::<_, TimestampNanosecondType>(|t| self.shift(t, *unit)),
-            ),
-            other => return plan_err!("{} needs a timestamp, not {other}", self.name()),
-        };
-        // The kernel keeps no zone; where the result has one it is UTC, in which the ticks count.
-        let shifted = cast_array(&shifted, args.return_field.data_type())?;
+        let shifted = self.shifted(&array, args.return_field.data_type())?;
         Ok(match is_scalar {
             true => ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&shifted, 0)?),
             false => ColumnarValue::Array(shifted),
