@@ -101,7 +101,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The type that an argument of type `given` is coerced to, if the parameter takes it.
-    fn accept(self, given: &DataType) -> Option<DataType> {
+    pub(super) fn accept(self, given: &DataType) -> Option<DataType> {
         use DataType::*;
         let is_text = matches!(given, Utf8 | LargeUtf8 | Utf8View | Null);
         let is_nested = given.is_nested();

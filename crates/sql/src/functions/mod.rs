@@ -151,6 +151,9 @@ pub static ALL: &[(&str, &[&Function])] = &[
             &json::make::JSON_ARRAY,
             &json::make::JSON_ARRAY_NULL,
             &json::make::JSON,
+            &json::clauses::JSON_ELEMENTS,
+            &json::clauses::JSON_IS_NULL,
+            &json::clauses::JSON_STOP,
         ],
     ),
     (
@@ -174,10 +177,16 @@ pub static ALL: &[(&str, &[&Function])] = &[
         &[
             &collection::CARDINALITY,
             &collection::ELEMENT,
+            &collection::ARRAY_CONTAINS,
             &collection::ARRAY_POSITION,
-            &collection::ARRAY_REMOVE,
+            &collection::ARRAY_APPEND,
             &collection::ARRAY_PREPEND,
+            &collection::ARRAY_REMOVE,
+            &collection::ARRAY_CONCAT,
+            &collection::ARRAY_SLICE,
+            &collection::ARRAY_SORT,
             &collection::MAP_FROM_ARRAYS,
+            &collection::MAP_UNION,
         ],
     ),
 ];

@@ -183,7 +183,7 @@ fn json() {
     check(
         "SELECT JSON_VALUE(url, '$.a' RETURNING INT DEFAULT 0 ON EMPTY DEFAULT -1 ON ERROR) AS a, JSON_QUERY(url, '$.b' WITH CONDITIONAL ARRAY WRAPPER), JSON_EXISTS(url, '$.c' FALSE ON ERROR) FROM bid",
         expect![[r#"
-            Projection: CASE WHEN __common_expr_1 THEN Int64(NULL) WHEN NOT is_json(bid.url) THEN Int64(-1) ELSE CASE WHEN CAST(TRY_CAST(json_value(bid.url, Utf8("$.a")) AS Int32) AS Int64) IS NOT NULL THEN CAST(TRY_CAST(json_value(bid.url, Utf8("$.a")) AS Int32) AS Int64) ELSE Int64(0) END END AS a, json_query(bid.url, Utf8("$.b"), Utf8("CONDITIONAL")) AS JSON_QUERY(url, '$.b' WITH CONDITIONAL ARRAY WRAPPER), __common_expr_1 AND Boolean(NULL) OR bid.url IS NOT NULL AND NOT is_json(bid.url) IS DISTINCT FROM Boolean(true) AND json_exists(bid.url, Utf8("$.c")) AS JSON_EXISTS(url, '$.c' FALSE ON ERROR)
+            Projection: CASE WHEN __common_expr_1 THEN Int32(NULL) WHEN json_is_null(bid.url, Utf8("$.a")) THEN Int32(0) WHEN json_value(bid.url, Utf8("$.a")) IS NULL THEN Int32(-1) WHEN cast_by_place(json_value(bid.url, Utf8("$.a"))) IS NULL THEN Int32(-1) ELSE cast_by_place(json_value(bid.url, Utf8("$.a"))) END AS a, json_query(bid.url, Utf8("$.b"), Utf8("CONDITIONAL")) AS JSON_QUERY(url, '$.b' WITH CONDITIONAL ARRAY WRAPPER), __common_expr_1 AND Boolean(NULL) OR json_exists(bid.url, Utf8("$.c")) IS NOT DISTINCT FROM Boolean(true) AND bid.url IS NOT NULL AS JSON_EXISTS(url, '$.c' FALSE ON ERROR)
               Projection: bid.url IS NULL AS __common_expr_1, bid.url
                 SubqueryAlias: bid
                   TableScan: bid projection=[url]

@@ -1,19 +1,23 @@
 //! Arrays and maps, where Flink means something else than DataFusion.
+//!
+//! `elements`: functions of an array and one value. `arranged`: arrays made of others. `maps`: maps made of others. `fit`: rows and
+//! arrays of them, made to fit by place.
 
-use std::sync::Arc;
+mod arranged;
+mod elements;
+mod fit;
+mod maps;
 
-use arrow::array::{Array, AsArray, Int32Array, ListArray, UInt32Array};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::{cast, interleave, take};
-use arrow::datatypes::{DataType, Field};
+use arrow::array::{Array, AsArray, Int32Array, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::DataType;
 use datafusion::common::exec_err;
-use datafusion::functions_nested::concat::array_prepend_udf;
-use datafusion::functions_nested::map::map_udf;
-use datafusion::functions_nested::position::array_position_udf;
-use datafusion::functions_nested::remove::array_remove_all_udf;
-use datafusion::logical_expr::ReturnFieldArgs;
 
 use super::declaration::{Function, Types};
+
+pub(super) use arranged::{ARRAY_CONCAT, ARRAY_SLICE, ARRAY_SORT};
+pub(super) use elements::{ARRAY_APPEND, ARRAY_CONTAINS, ARRAY_POSITION, ARRAY_PREPEND, ARRAY_REMOVE};
+pub(super) use maps::{MAP_FROM_ARRAYS, MAP_UNION};
 
 fn element_type(array: &DataType) -> Option<&DataType> {
     match array {
@@ -68,93 +72,5 @@ pub(super) static ELEMENT: Function = Function {
         }
         Ok(take(array.values(), &UInt32Array::from(places), None)?)
     },
-    ..Function::PLAIN
-};
-
-/// An array, and a value of the type of its elements.
-fn array_and_element(args: &[DataType]) -> Option<(Vec<DataType>, DataType)> {
-    let [array, _] = args else { return None };
-    let element = element_type(array)?.clone();
-    Some((vec![array.clone(), element], array.clone()))
-}
-
-pub(super) static ARRAY_POSITION: Function = Function {
-    names: &["array_position"],
-    usage: "ARRAY_POSITION(array, element)",
-    about: "The place of the first such element, counted from 1; 0 if there is none.",
-    examples: &[
-        ("array_position(split('a,b,c', ','), 'b')", "2"),
-        ("array_position(split('a,b,c', ','), 'x')", "0"),
-        ("array_position(split('a,b,c', ','), CAST(NULL AS STRING))", "NULL"),
-    ],
-    types: |args| array_and_element(args).map(|(args, _)| Types { args, result: DataType::Int32 }),
-    compute: |call| {
-        let field = Arc::new(Field::new("position", DataType::UInt64, true));
-        let positions = cast(&call.delegate_as(&array_position_udf(), field)?, &DataType::Int32)?;
-        let positions = positions.as_primitive::<arrow::datatypes::Int32Type>();
-        let (array, element) = (call.array(0)?, call.array(1)?);
-        let (array, element) = (array.logical_nulls(), element.logical_nulls());
-        let known = |row| ![&array, &element].into_iter().flatten().any(|nulls| nulls.is_null(row));
-        call.collected::<i32, Int32Array>(|row| {
-            Ok(known(row).then(|| if positions.is_valid(row) { positions.value(row) } else { 0 }))
-        })
-    },
-    ..Function::PLAIN
-};
-
-pub(super) static ARRAY_REMOVE: Function = Function {
-    names: &["array_remove"],
-    usage: "ARRAY_REMOVE(array, element)",
-    about: "The array without all such elements.",
-    examples: &[("array_remove(split('a,b,a', ','), 'a')", "[b]"), ("array_remove(split('a', ','), 'x')", "[a]")],
-    types: |args| array_and_element(args).map(|(args, result)| Types { args, result }),
-    compute: |call| call.delegate(&array_remove_all_udf()),
-    ..Function::PLAIN
-};
-
-pub(super) static ARRAY_PREPEND: Function = Function {
-    names: &["array_prepend"],
-    usage: "ARRAY_PREPEND(array, element)",
-    about: "The array with an element before the others. DataFusion's order of the arguments is taken as well.",
-    examples: &[("array_prepend(split('b,c', ','), 'a')", "[a, b, c]")],
-    types: |args| array_and_element(args).map(|(args, result)| Types { args, result }),
-    compute: |call| {
-        let (lists, element) = (call.list(0)?, call.array(1)?);
-        let (mut picks, mut lengths, mut valid) = (vec![], vec![], vec![]);
-        for row in 0..call.rows {
-            let range = lists.range(row);
-            valid.push(range.is_some());
-            let (start, count) = range.unwrap_or((0, 0));
-            if range.is_some() {
-                picks.push((0, row));
-            }
-            picks.extend((0..count).map(|i| (1, start as usize + i)));
-            lengths.push(count + usize::from(range.is_some()));
-        }
-        let values = interleave(&[element.as_ref(), lists.values().as_ref()], &picks)?;
-        let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
-        let offsets = OffsetBuffer::from_lengths(lengths);
-        let array = ListArray::try_new(field, offsets, values, Some(NullBuffer::from(valid)))?;
-        Ok(cast(&array, call.result_type())?)
-    },
-    otherwise: Some(array_prepend_udf),
-    ..Function::PLAIN
-};
-
-pub(super) static MAP_FROM_ARRAYS: Function = Function {
-    names: &["map_from_arrays"],
-    usage: "MAP_FROM_ARRAYS(keys, values)",
-    about: "The map of an array of keys and an array, of the same length, of their values.",
-    examples: &[("map_from_arrays(split('a,b', ','), split('1,2', ','))", "{a: 1, b: 2}")],
-    types: |args| {
-        let fields: Vec<_> = args.iter().map(|t| Arc::new(Field::new("array", t.clone(), true))).collect();
-        let values = vec![None; args.len()];
-        (args.len() == 2 && args.iter().all(|t| element_type(t).is_some())).then_some(())?;
-        let field = map_udf()
-            .return_field_from_args(ReturnFieldArgs { arg_fields: &fields, scalar_arguments: &values })
-            .ok()?;
-        Some(Types { args: args.to_vec(), result: field.data_type().clone() })
-    },
-    compute: |call| call.delegate(&map_udf()),
     ..Function::PLAIN
 };

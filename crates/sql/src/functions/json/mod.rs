@@ -3,6 +3,7 @@
 //! A text that is not JSON, and a path that leads nowhere, give NULL (or FALSE): the default of Flink's `ON EMPTY` and
 //! `ON ERROR`. A path that is not one is an error.
 
+pub(super) mod clauses;
 pub(super) mod make;
 pub(crate) mod member;
 mod path;

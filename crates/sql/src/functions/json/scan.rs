@@ -94,6 +94,11 @@ impl<'t> Iterator for Contents<'t> {
     }
 }
 
+/// The elements of an array.
+pub(super) fn elements(array: &str) -> impl Iterator<Item = &str> {
+    contents(array).map(|(_, element)| element)
+}
+
 /// Hands every value that the steps lead to, in the order of the text, to `found`.
 pub(super) fn find<'t>(value: &'t str, steps: &[Step], found: &mut impl FnMut(&'t str)) {
     find_at(value, steps, 0, found);

@@ -25,8 +25,8 @@ pub(in super::super) static FLOOR_TIME: Function = Function {
     names: &["floor_time"],
     usage: "FLOOR(time TO unit)",
     about: "The beginning of the unit that the time lies in; weeks begin on Sunday. Units: MILLISECOND, SECOND, \
-            MINUTE, HOUR, DAY, WEEK, MONTH, QUARTER, YEAR, DECADE. A TIMESTAMP_LTZ follows the session's time zone. \
-            Also callable as `floor_time(time, 'HOUR')`.",
+            MINUTE, HOUR, DAY, WEEK, MONTH, QUARTER, YEAR, DECADE, CENTURY, MILLENNIUM. A TIMESTAMP_LTZ follows the \
+            session's time zone. Also callable as `floor_time(time, 'HOUR')`.",
     examples: &[
         ("floor_time(TIMESTAMP '2024-05-15 12:44:31.5', 'HOUR')", "2024-05-15 12:00:00"),
         ("floor_time(TIME '12:44:31', 'MINUTE')", "12:44:00"),
@@ -35,6 +35,7 @@ pub(in super::super) static FLOOR_TIME: Function = Function {
         ("floor_time(DATE '2024-05-15', 'YEAR')", "2024-01-01"),
         ("floor_time(TIMESTAMP '1969-12-31 23:59:59.5', 'SECOND')", "1969-12-31 23:59:59"),
         ("floor_time(TIMESTAMP '1925-05-15 12:44:31.5', 'DECADE')", "1920-01-01 00:00:00"),
+        ("floor_time(DATE '2000-05-15', 'CENTURY')", "1901-01-01"),
         ("floor_time(CAST(NULL AS TIMESTAMP), 'DAY')", "NULL"),
     ],
     types,
@@ -88,9 +89,11 @@ fn floor(time: NaiveDateTime, unit: Unit) -> Option<NaiveDateTime> {
     let date = time.date();
     match unit {
         Unit::Months(months) => {
-            // Counted from year 0, so that decades begin at their first year; quarters and months are within the year.
-            let month = i64::from(date.year()) * 12 + i64::from(date.month0());
-            let start = month - month.rem_euclid(months);
+            // Decades begin in years that ten divides, centuries and millennia a year later: the 21st in 2001. Quarters and
+            // months are within the year.
+            let first = if months > 120 { 12 } else { 0 };
+            let month = i64::from(date.year()) * 12 + i64::from(date.month0()) - first;
+            let start = month - month.rem_euclid(months) + first;
             let year = i32::try_from(start.div_euclid(12)).ok()?;
             Some(NaiveDate::from_ymd_opt(year, start.rem_euclid(12) as u32 + 1, 1)?.into())
         }
