@@ -47,6 +47,15 @@ fn part(name: &str) -> Option<&'static Function> {
         "HOUR" | "HOURS" => &time::fields::HOUR,
         "MINUTE" | "MINUTES" => &time::fields::MINUTE,
         "SECOND" | "SECONDS" => &time::fields::SECOND,
+        "DECADE" => &time::fields::DECADE,
+        "CENTURY" => &time::fields::CENTURY,
+        "MILLENNIUM" => &time::fields::MILLENNIUM,
+        "ISOYEAR" => &time::fields::ISOYEAR,
+        "ISODOW" => &time::fields::ISODOW,
+        "EPOCH" => &time::fields::EPOCH,
+        "MILLISECOND" | "MILLISECONDS" => &time::fields::MILLISECOND,
+        "MICROSECOND" | "MICROSECONDS" => &time::fields::MICROSECOND,
+        "NANOSECOND" | "NANOSECONDS" => &time::fields::NANOSECOND,
         _ => return None,
     })
 }
@@ -127,8 +136,11 @@ mod tests {
     }
 
     #[test]
-    fn other_parts_are_datafusions() {
-        check_constant("EXTRACT(EPOCH FROM TIMESTAMP '1970-01-01 00:01:00')", "60.0");
+    fn parts_of_a_second_leave_the_second_out() {
+        check("EXTRACT(MILLISECOND FROM TIMESTAMP '1970-01-01 00:01:07.123456')", "123");
+        check("EXTRACT(EPOCH FROM TIMESTAMP '1970-01-01 00:01:00.5')", "60");
+        check_in("Europe/Berlin", "EXTRACT(EPOCH FROM to_timestamp_ltz(7, 0))", "7");
+        check_constant("EXTRACT(HOUR FROM INTERVAL '26 hours')", "2");
     }
 
     #[test]

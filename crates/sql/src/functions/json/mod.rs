@@ -33,9 +33,11 @@ fn is_nested(value: &str) -> bool {
 
 pub(super) static JSON_VALUE: Function = Function {
     names: &["json_value"],
-    usage: "JSON_VALUE(json, path)",
-    about: "The string, number or boolean at a path, as STRING; NULL where there is none. Paths: `$.a.b[0]`, \
-            `$['a b']`, with `lax` or `strict` before them.",
+    usage: "JSON_VALUE(json, path [RETURNING type] [.. ON EMPTY] [.. ON ERROR])",
+    about: "The string, number or boolean at a path, as STRING or the type that is asked for; NULL where there is none. Paths: `$.a.b[0]`, \
+            `$['a b']`, with `lax` or `strict` before them, which they are if nothing is said: what is not there, text that is not JSON, \
+            and an object or array are an error of a strict path, and empty for a lax one. A null is empty for both; a value of another type is an error. \
+            `NULL`, `ERROR` or `DEFAULT value` say what becomes of both.",
     examples: &[
         (r#"json_value('{"a": {"b": [true, "x"]}}', '$.a.b[1]')"#, "x"),
         (r#"json_value('{"a": true}', '$.a')"#, "true"),
@@ -75,9 +77,9 @@ pub(super) static JSON_VALUE: Function = Function {
 
 pub(super) static JSON_QUERY: Function = Function {
     names: &["json_query"],
-    usage: "JSON_QUERY(json, path[, wrapper])",
-    about: "The object or array at a path, as the text of JSON with its keys in order; all that `*` and `..` find, as \
-            one array. The wrapper says what becomes an array: 'WITHOUT' nothing, 'CONDITIONAL' what is none yet, \
+    usage: "JSON_QUERY(json, path [RETURNING type] [WITH [UN]CONDITIONAL ARRAY WRAPPER] [.. ON EMPTY] [.. ON ERROR])",
+    about: "The object or array at a path, as the text of JSON with its keys in order, or as an ARRAY of strings, numbers or booleans if that is asked for; \
+            all that `*` and `..` find, as one array. As JSON_VALUE in all else, and `EMPTY ARRAY` and `EMPTY OBJECT` may stand where `NULL` may. The wrapper says what becomes an array: 'WITHOUT' nothing, 'CONDITIONAL' what is none yet, \
             'UNCONDITIONAL' everything. NULL where there is nothing or only a scalar.",
     examples: &[
         (r#"json_query('{ "a": { "c": 1, "b": [ ] } }', '$.a')"#, r#"{"b":[],"c":1}"#),
@@ -154,8 +156,9 @@ pub(super) static JSON_QUERY: Function = Function {
 
 pub(super) static JSON_EXISTS: Function = Function {
     names: &["json_exists"],
-    usage: "JSON_EXISTS(json, path)",
-    about: "Whether there is something other than null at the path; FALSE if the text is not JSON.",
+    usage: "JSON_EXISTS(json, path [.. ON ERROR])",
+    about: "Whether there is something other than null at the path; FALSE if the text is not JSON. Where nothing is there, which is an error of a path that is \
+            not `lax`, `TRUE`, `FALSE`, `UNKNOWN` or `ERROR` may be asked for.",
     examples: &[
         (r#"json_exists('{"a": [{ "b": 1 }]}', '$.a[0].b')"#, "true"),
         (r#"json_exists('{"a": true}', '$.b')"#, "false"),

@@ -1,5 +1,7 @@
 //! Parts of strings: `SUBSTR`, `LEFT`, `RIGHT`, `LPAD`, `RPAD`, `OVERLAY`.
 
+use std::collections::HashMap;
+
 use arrow::datatypes::DataType;
 
 use super::super::declaration::{Function, Kind, takes};
@@ -193,6 +195,43 @@ pub(in super::super) static OVERLAY: Function = Function {
                     out.push_str(slice(text, (start - 1).saturating_add(size), i64::MAX));
                 }
             }
+            Ok(Some(()))
+        })
+    },
+    ..Function::PLAIN
+};
+
+pub(in super::super) static TRANSLATE: Function = Function {
+    names: &["translate", "translate3"],
+    usage: "TRANSLATE(string, from, to)",
+    about: "The text with each character of `from` replaced by the one at the same place in `to`, or left away if `to` has none there. \
+            Of a character that is in `from` twice the first place counts. If `from` is NULL it is the text itself, and a `to` that is NULL is empty.",
+    examples: &[
+        ("translate('www.apache.org', 'abc', '123')", "www.1p13he.org"),
+        ("translate('www.apache.org', 'abcae', '12345')", "www.1p13h5.org"),
+        ("translate('www.apache.org', 'abc', CAST(NULL AS STRING))", "www.phe.org"),
+        ("translate('www.apache.org', CAST(NULL AS STRING), '123')", "www.apache.org"),
+        ("translate(CAST(NULL AS STRING), 'a', 'b')", "NULL"),
+    ],
+    types: |args| takes(args, &[Kind::Text; 3], 3, DataType::Utf8),
+    compute: |call| {
+        let (text, from, to) = (call.text(0)?, call.text(1)?, call.text(2)?);
+        let mut known: Option<(String, String, HashMap<char, Option<char>>)> = None;
+        call.written(|row, out| {
+            let Some(text) = text.at(row) else { return Ok(None) };
+            let (from, to) = (from.at(row).unwrap_or(""), to.at(row).unwrap_or(""));
+            // The characters are mostly constants.
+            if known.as_ref().is_none_or(|(f, t, _)| f != from || t != to) {
+                let mut others = to.chars();
+                let mut map = HashMap::new();
+                for character in from.chars() {
+                    let other = others.next();
+                    map.entry(character).or_insert(other);
+                }
+                known = Some((from.to_string(), to.to_string(), map));
+            }
+            let Some((_, _, map)) = &known else { return Ok(None) };
+            out.extend(text.chars().filter_map(|c| map.get(&c).copied().unwrap_or(Some(c))));
             Ok(Some(()))
         })
     },
