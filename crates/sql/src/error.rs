@@ -3,6 +3,9 @@
 use datafusion::common::{Column, DataFusionError, SchemaError, Span as PlanSpan};
 use tidemill_core::{Error, ErrorKind, Span};
 
+use crate::error_types::in_sql;
+use crate::functions;
+
 /// The hint where the tables that have a column are not known.
 pub(crate) const WHICH_TABLE: &str = "Say which: put the name of its table, or the table's alias, and a dot before it.";
 
@@ -153,6 +156,9 @@ fn plan_error(message: &str) -> Error {
     {
         let function = call.split('(').next().unwrap_or(call);
         let error = Error::statement(format!("function '{function}' does not take these arguments: {call}"));
+        if let Some(usage) = functions::usage(function) {
+            return error.with_hint(format!("It is called as {usage}."));
+        }
         return match rest.split_once("Candidate functions:") {
             Some((_, candidates)) => {
                 let known: Vec<_> = candidates.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
@@ -209,12 +215,12 @@ fn sentence(message: &str) -> String {
     // DataFusion asks for reports to its own tracker, and prints where its own code stood.
     let rest = rest.split("\n\nbacktrace:").next().unwrap_or(rest);
     let rest = rest.split("This was likely caused by a bug in DataFusion").next().unwrap_or(rest).trim();
-    let rest = rest.trim_end_matches('.');
+    let rest = in_sql(rest.trim_end_matches('.'));
     let mut chars = rest.chars();
     match chars.next() {
         Some(first) if chars.as_str().starts_with(|c: char| c.is_lowercase() || c == ' ') => {
             first.to_lowercase().chain(chars).collect()
         }
-        _ => rest.to_string(),
+        _ => rest,
     }
 }

@@ -24,6 +24,7 @@ mod casts;
 mod compared;
 mod decimals;
 mod error;
+mod error_types;
 pub mod functions;
 mod lateral;
 mod resolve;

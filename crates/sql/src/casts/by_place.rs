@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StructArray};
-use datafusion::arrow::compute::{CastOptions, cast_with_options};
-use datafusion::arrow::datatypes::DataType;
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
+use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -19,6 +19,9 @@ pub(super) fn is_by_place(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (from, to) if from == to => false,
         (DataType::Interval(_), DataType::Utf8) => true,
+        // Two that Arrow does not have.
+        (DataType::Boolean, DataType::Decimal128(..)) => true,
+        (DataType::Time32(_) | DataType::Time64(_), DataType::Timestamp(_, None)) => true,
         (DataType::Utf8, to) => is_whole(to),
         (DataType::List(_) | DataType::Map(..) | DataType::Struct(_), DataType::Utf8) => true,
         (DataType::List(_), DataType::List(_)) | (DataType::Map(..), DataType::Map(..)) => true,
@@ -54,6 +57,12 @@ impl ByPlace {
                 if from.is_nested() || from.is_temporal() || matches!(from, DataType::Interval(_)) =>
             {
                 written(array, self.zone)?
+            }
+            (DataType::Boolean, DataType::Decimal128(..)) => self.cast(&cast(array, &DataType::Int8)?, to)?,
+            // A time of day is one of the first day there is.
+            (DataType::Time32(_) | DataType::Time64(_), DataType::Timestamp(..)) => {
+                let micros = cast(&cast(array, &DataType::Time64(TimeUnit::Microsecond))?, &DataType::Int64)?;
+                cast(&cast(&micros, &DataType::Timestamp(TimeUnit::Microsecond, None))?, to)?
             }
             (DataType::Utf8, to) if is_whole(to) => whole(array.as_string(), to, self.safe)?,
             (DataType::Struct(from), DataType::Struct(fields)) if from.len() == fields.len() => {

@@ -178,6 +178,8 @@ pub static ALL: &[(&str, &[&Function])] = &[
             &number::CEIL,
             &number::ROUND,
             &number::TRUNCATE,
+            &number::SHIFTLEFT,
+            &number::SHIFTRIGHT,
             &random::RAND,
             &random::RAND_INTEGER,
         ],
@@ -200,6 +202,12 @@ pub static ALL: &[(&str, &[&Function])] = &[
         ],
     ),
 ];
+
+/// How a function of [`ALL`] is called.
+pub(crate) fn usage(name: &str) -> Option<&'static str> {
+    let mut functions = ALL.iter().flat_map(|(_, functions)| functions.iter());
+    functions.find(|f| f.names.contains(&name)).map(|f| f.usage)
+}
 
 /// Every function, ready to be registered. They read the time from `clock`, which the engine sets once an epoch, and
 /// never ask the machine for it.

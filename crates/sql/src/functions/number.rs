@@ -286,6 +286,38 @@ fn shorten_exactly(number: f64, digits: i64, half_up: bool) -> Option<f64> {
     Some(shortened.copysign(number))
 }
 
+pub(super) static SHIFTLEFT: Function = Function {
+    names: &["shiftleft"],
+    usage: "SHIFTLEFT(number, bits)",
+    about: "A whole number with its bits moved to the left, as BIGINT.",
+    examples: &[("shiftleft(123456, 2)", "493824"), ("shiftleft(1, CAST(NULL AS INT))", "NULL")],
+    types: |args| takes(args, &[Kind::Int, Kind::Int], 2, DataType::Int64),
+    compute: |call| {
+        let (number, bits) = (call.int(0)?, call.int(1)?);
+        // Only the last six bits of the count matter, as in Java.
+        call.collected::<i64, Int64Array>(|row| {
+            Ok(number.at(row).zip(bits.at(row)).map(|(number, bits)| number.wrapping_shl(bits as u32)))
+        })
+    },
+    ..Function::PLAIN
+};
+
+pub(super) static SHIFTRIGHT: Function = Function {
+    names: &["shiftright"],
+    usage: "SHIFTRIGHT(number, bits)",
+    about: "A whole number with its bits moved to the right, as BIGINT; its sign stays.",
+    examples: &[("shiftright(123456, 2)", "30864"), ("shiftright(-4, 1)", "-2")],
+    types: |args| takes(args, &[Kind::Int, Kind::Int], 2, DataType::Int64),
+    compute: |call| {
+        let (number, bits) = (call.int(0)?, call.int(1)?);
+        // Only the last six bits of the count matter, as in Java.
+        call.collected::<i64, Int64Array>(|row| {
+            Ok(number.at(row).zip(bits.at(row)).map(|(number, bits)| number.wrapping_shr(bits as u32)))
+        })
+    },
+    ..Function::PLAIN
+};
+
 #[cfg(test)]
 mod tests {
     use super::shorten;

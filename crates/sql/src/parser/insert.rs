@@ -1,7 +1,7 @@
 //! `INSERT INTO` and `INSERT OVERWRITE`.
 
 use sqlparser::tokenizer::Token;
-use tidemill_core::{Result, Span};
+use tidemill_core::{Error, Result, Span};
 
 use super::headings::name_columns;
 use super::script::Script;
@@ -42,11 +42,24 @@ impl Script<'_> {
         let columns =
             if self.peek_is(0, &Token::LParen) && !query_in_parens { self.names_in_parens()? } else { vec![] };
         let query = self.query()?;
+        self.on_conflict()?;
         let emit = self.emit_clause()?;
         let text = self.source.text_of(first..self.range.end).to_string();
         let state_ttls = std::mem::take(&mut self.state_ttls);
         let notes = std::mem::take(&mut self.notes);
         Ok(Insert { target, options, overwrite: false, partition, columns, query, emit, state_ttls, notes, text, span })
+    }
+
+    /// `ON CONFLICT DO DEDUPLICATE` is what becomes of rows with one key anyway: one of them stays.
+    fn on_conflict(&mut self) -> Result<()> {
+        let Some(at) = self.conflict.take() else { return Ok(()) };
+        let what = at + 3;
+        match &self.source.tokens[what].token {
+            Token::Word(w) if w.value.eq_ignore_ascii_case("DEDUPLICATE") => Ok(()),
+            other => Err(Error::unsupported(format!("ON CONFLICT DO {other} is not supported"))
+                .with_hint("ON CONFLICT DO DEDUPLICATE is: of several rows with one key the greatest is written.")
+                .at(self.source.span_of(what))),
+        }
     }
 
     /// `(day = '2024-01-31', hour)`: partition columns with the value that all rows have, and those that the query gives.

@@ -134,6 +134,8 @@ pub(super) struct Script<'a> {
     pub(super) range: Range<usize>,
     /// The token at which `EMIT ..` begins.
     pub(super) emit: Option<usize>,
+    /// The token at which `ON CONFLICT DO ..` of an INSERT begins.
+    pub(super) conflict: Option<usize>,
     pub(super) hints: Hints,
     /// `STATE_TTL('table' = '1 day')`: how long state of a table is kept that nothing touches.
     pub(super) state_ttls: Vec<(String, Micros)>,
@@ -151,7 +153,9 @@ impl<'a> Script<'a> {
     /// Over the tokens of `range`, hints aside.
     pub(super) fn over(source: &'a Source<'a>, range: Range<usize>) -> Self {
         let emit = find_emit(source, range.clone());
-        let mut tokens = source.tokens[range.start..emit.unwrap_or(range.end)].to_vec();
+        let end = emit.unwrap_or(range.end);
+        let conflict = find_conflict(source, range.start..end);
+        let mut tokens = source.tokens[range.start..conflict.unwrap_or(end)].to_vec();
         name_queries(&mut tokens);
         plain_as_of(&mut tokens);
         named_using(&mut tokens);
@@ -159,7 +163,7 @@ impl<'a> Script<'a> {
         values::parenthesised(&mut tokens);
         table_query::write_out(&mut tokens);
         let parser = Parser::new(&Dialect).with_tokens_with_locations(tokens);
-        Self { source, parser, range, emit, hints: Hints::new(), state_ttls: vec![], notes: vec![] }
+        Self { source, parser, range, emit, conflict, hints: Hints::new(), state_ttls: vec![], notes: vec![] }
     }
 
     /// `EXPLAIN [kind] [PLAN FOR]`, if the statement begins with it.
@@ -299,10 +303,7 @@ impl<'a> Script<'a> {
 /// Where `EMIT CHANGES` or `EMIT ON WINDOW CLOSE` begins. Cut off before the query is parsed, since to sqlparser `EMIT`
 /// could be an alias.
 fn find_emit(source: &Source, range: Range<usize>) -> Option<usize> {
-    let word = |i: usize, word: &str| {
-        i < range.end
-            && matches!(&source.tokens[i].token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
-    };
+    let word = |i: usize, word: &str| i < range.end && is_word(&source.tokens[i].token, word);
     let mut depth = 0;
     for i in range.clone() {
         match &source.tokens[i].token {
@@ -319,4 +320,18 @@ fn find_emit(source: &Source, range: Range<usize>) -> Option<usize> {
         }
     }
     None
+}
+
+/// Where `ON CONFLICT DO ..` begins, with which an INSERT ends. To sqlparser `ON` could be an alias.
+fn find_conflict(source: &Source, range: Range<usize>) -> Option<usize> {
+    let tokens = &source.tokens[range.clone()];
+    let start = tokens.len().checked_sub(4)?;
+    let clause = ["ON", "CONFLICT", "DO"].iter().zip(&tokens[start..]);
+    let found = clause.into_iter().all(|(word, at)| is_word(&at.token, word));
+    let inserts = || tokens.iter().any(|at| is_word(&at.token, "INSERT"));
+    (found && inserts()).then_some(range.start + start)
+}
+
+fn is_word(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }

@@ -175,3 +175,24 @@ fn emit() {
     "#]],
     );
 }
+
+#[test]
+fn rows_with_one_key() {
+    check(
+        "INSERT INTO s SELECT a b FROM t ON CONFLICT DO DEDUPLICATE EMIT CHANGES",
+        expect![[r#"
+        insert s[][] SELECT a AS b FROM t [Changes { every: None }]
+    "#]],
+    );
+    check(
+        "INSERT INTO s SELECT 1 ON CONFLICT DO NOTHING",
+        expect![[r#"
+        ON CONFLICT DO NOTHING is not supported
+          --> line 1, column 39
+          |
+        1 | INSERT INTO s SELECT 1 ON CONFLICT DO NOTHING
+          |                                       ^^^^^^^
+        hint: ON CONFLICT DO DEDUPLICATE is: of several rows with one key the greatest is written.
+    "#]],
+    );
+}

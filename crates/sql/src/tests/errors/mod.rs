@@ -125,7 +125,7 @@ fn types_that_do_not_fit() {
     check(
         "SELECT price + url FROM bid WHERE price",
         expect![[r#"
-        cannot create filter with non-boolean predicate 'bid.price' returning Int64
+        cannot create filter with non-boolean predicate 'bid.price' returning BIGINT
           --> line 1, column 8
           |
         1 | SELECT price + url FROM bid WHERE price
@@ -135,7 +135,7 @@ fn types_that_do_not_fit() {
     check(
         "SELECT ABS(url) FROM bid",
         expect![[r#"
-        function 'abs' does not take these arguments: abs(Utf8)
+        function 'abs' does not take these arguments: abs(STRING)
           --> line 1, column 8
           |
         1 | SELECT ABS(url) FROM bid
@@ -146,7 +146,7 @@ fn types_that_do_not_fit() {
     check(
         "SELECT price FROM bid WHERE extra > 3",
         expect![[r#"
-        cannot infer common argument type for comparison operation Struct("Kind": Utf8, "tags": List(Utf8)) > Int64
+        cannot infer common argument type for comparison operation ROW<`Kind` STRING, `tags` ARRAY<STRING>> > BIGINT
           --> line 1, column 1
           |
         1 | SELECT price FROM bid WHERE extra > 3
@@ -156,12 +156,12 @@ fn types_that_do_not_fit() {
     check(
         "SELECT SUM(extra) FROM bid",
         expect![[r#"
-        function 'sum' does not take these arguments: sum(Struct("Kind": Utf8, "tags": List(Utf8)))
+        function 'sum' does not take these arguments: sum(ROW<`Kind` STRING, `tags` ARRAY<STRING>>)
           --> line 1, column 8
           |
         1 | SELECT SUM(extra) FROM bid
           |        ^^^
-        hint: Known: sum(Decimal), sum(UInt64), sum(Int64), sum(Float64), sum(Duration), sum(Interval).
+        hint: Known: sum(Decimal), sum(BIGINT UNSIGNED), sum(BIGINT), sum(DOUBLE), sum(Duration), sum(Interval).
     "#]],
     );
 }
