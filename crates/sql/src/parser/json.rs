@@ -28,7 +28,7 @@ enum Instead {
     Null,
     EmptyArray,
     EmptyObject,
-    Value(Expr),
+    Value(Box<Expr>),
     /// The query stops.
     Error,
 }
@@ -167,9 +167,9 @@ impl Form {
             Instead::EmptyArray => self.elements(text("[]", self.span)),
             Instead::EmptyObject => text("{}", self.span),
             Instead::Value(value) => match (self.function.as_str(), &self.returning) {
-                ("json_exists", _) => value,
-                (_, Some(data_type)) => cast(CastKind::Cast, value, data_type),
-                (_, None) => cast(CastKind::Cast, value, &DataType::Utf8),
+                ("json_exists", _) => *value,
+                (_, Some(data_type)) => cast(CastKind::Cast, *value, data_type),
+                (_, None) => cast(CastKind::Cast, *value, &DataType::Utf8),
             },
             Instead::Error => {
                 let stop = call("json_stop", self.span, [self.json.clone(), self.path.clone()]);
@@ -233,7 +233,7 @@ fn otherwise(parser: &mut Parser) -> Parsed<Otherwise> {
     let mut otherwise = Otherwise::default();
     while parser.peek_token_ref().token != Token::RParen {
         let at = parser.peek_token();
-        let boolean = |b| Instead::Value(Expr::Value(Value::Boolean(b).with_span(at.span)));
+        let boolean = |b| Instead::Value(Box::new(Expr::Value(Value::Boolean(b).with_span(at.span))));
         let what = if parser.parse_keyword(Keyword::NULL) || word(parser, "UNKNOWN") {
             Instead::Null
         } else if parser.parse_keyword(Keyword::TRUE) {
@@ -247,7 +247,7 @@ fn otherwise(parser: &mut Parser) -> Parsed<Otherwise> {
                 false => return parser.expected_ref("ARRAY or OBJECT", parser.peek_token_ref()),
             }
         } else if parser.parse_keyword(Keyword::DEFAULT) {
-            Instead::Value(parser.parse_expr()?)
+            Instead::Value(Box::new(parser.parse_expr()?))
         } else if word(parser, "ERROR") {
             Instead::Error
         } else {
