@@ -39,6 +39,9 @@ fn names() -> MemoryTable {
 }
 
 const QUERIES: &[&str] = &[
+    "SELECT o.id, n.name FROM o LEFT JOIN n FOR SYSTEM_TIME AS OF PROCTIME() AS n ON n.k = 2 AND o.k = n.k",
+    "SELECT o.id, n.name FROM o JOIN n FOR SYSTEM_TIME AS OF PROCTIME() AS n ON 2 = n.k",
+    "SELECT u.id, n.name FROM (SELECT id, k, PROCTIME() AS p FROM o UNION ALL SELECT id + 1000, k + 1, PROCTIME() FROM o) AS u JOIN n FOR SYSTEM_TIME AS OF u.p AS n ON n.k = u.k",
     "SELECT o.id, n.name FROM o JOIN n FOR SYSTEM_TIME AS OF PROCTIME() AS n ON o.k = n.k",
     "SELECT o.id, n.name FROM o LEFT JOIN n FOR SYSTEM_TIME AS OF PROCTIME() AS n ON o.k = n.k AND n.name <> 'two' AND o.id > 20",
     "SELECT o.id, n.k FROM (SELECT *, PROCTIME() AS p FROM o) AS o LEFT JOIN (SELECT k, COUNT(*) AS c FROM n GROUP BY k) AS x ON FALSE JOIN n FOR SYSTEM_TIME AS OF o.p AS n ON o.k + 1 = n.k WHERE o.id % 2 = 0",

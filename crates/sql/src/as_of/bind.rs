@@ -160,14 +160,18 @@ fn finish(
 fn lookup(
     left: LogicalPlan,
     right: LogicalPlan,
-    keys: Vec<(Expr, Expr)>,
+    mut keys: Vec<(Expr, Expr)>,
     residual: Option<Expr>,
     outer: bool,
     ask: &Ask,
 ) -> Result<LogicalPlan> {
+    let parts = residual.into_iter().flat_map(split_conjunction_owned);
+    let (same, rest): (Vec<_>, Vec<_>) = parts.partition(|part| with_constant(part, right.schema()).is_some());
+    let residual = conjunction(rest);
+    keys.extend(same.iter().filter_map(|part| with_constant(part, right.schema())));
     if keys.is_empty() {
         let message = "ON of a lookup join has to equate a column of the table";
-        return Err(wrong(message, "Write ON o.key = t.key.", ask));
+        return Err(wrong(message, "Write ON o.key = t.key, or ON t.key = 'a constant'.", ask));
     }
     let wanted: Vec<Expr> =
         left.schema().columns().into_iter().chain(right.schema().columns()).map(Expr::Column).collect();
@@ -179,6 +183,17 @@ fn lookup(
     match computed {
         true => Ok(LogicalPlan::Projection(Projection::try_new(wanted, Arc::new(join))?)),
         false => Ok(join),
+    }
+}
+
+/// A constant, and what of the table is equated with it: each row asks for the same.
+fn with_constant(part: &Expr, right: &DFSchema) -> Option<(Expr, Expr)> {
+    let Expr::BinaryExpr(BinaryExpr { left: a, op: Operator::Eq, right: b }) = part else { return None };
+    match (a.as_ref(), b.as_ref()) {
+        (constant @ Expr::Literal(..), asked) | (asked, constant @ Expr::Literal(..)) if of(asked, right) => {
+            Some((constant.clone(), asked.clone()))
+        }
+        _ => None,
     }
 }
 
@@ -248,6 +263,7 @@ pub(crate) fn is_processing_time(plan: &LogicalPlan, expr: &Expr) -> bool {
         LogicalPlan::Projection(projection) => is_processing_time(&projection.input, &projection.expr[at]),
         LogicalPlan::SubqueryAlias(alias) => of(&alias.input, at),
         LogicalPlan::Filter(filter) => of(&filter.input, at),
+        LogicalPlan::Union(union) => union.inputs.iter().all(|input| of(input, at)),
         LogicalPlan::Join(_) | LogicalPlan::Extension(_) | LogicalPlan::Window(_) => {
             let mut before = 0;
             for input in plan.inputs() {

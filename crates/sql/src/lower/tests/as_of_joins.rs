@@ -204,6 +204,34 @@ fn a_lookup_join_asks_at_the_rim() {
                         Source orders columns=[id, amount, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
         "#]],
     );
+    // By a constant.
+    plan(
+        "SELECT o.id, t.price FROM orders o JOIN ticks FOR SYSTEM_TIME AS OF o.proc AS t ON t.sym = 'a' AND t.seq > o.id",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project id, price  [append, unbounded]
+                LookupJoin inner ticks on=[__as_of_left_0 = sym] if=seq@4 > id@0 read whole  [append, unbounded]
+                  Sink ask  [append, unbounded]
+                    Project id, a AS __as_of_left_0  [append, unbounded]
+                      Project id  [append, unbounded]
+                        Source orders columns=[id, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+        "#]],
+    );
+    // Of several streams.
+    plan(
+        "SELECT o.id, t.price FROM (SELECT id, cur, proc FROM orders UNION ALL SELECT id + 1, cur, proc FROM orders) o LEFT JOIN ticks FOR SYSTEM_TIME AS OF o.proc AS t ON o.cur = t.sym",
+        expect![[r#"
+            Sink result  [append, unbounded]
+              Project id, price  [append, unbounded]
+                LookupJoin left ticks on=[cur = sym] read whole  [append, unbounded]
+                  Sink ask  [append, unbounded]
+                    Union  [append, unbounded]
+                      #1 Project id, cur  [append, unbounded]
+                        Source orders columns=[id, cur, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+                      Project id, cur  [append, unbounded]
+                        #1 Project (see above)
+        "#]],
+    );
 }
 
 #[test]
