@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 
 use crate::casts::each_expression;
 use crate::functions::json::member::is_member;
+use crate::lengths;
 
 /// Digits after the point with which a text is read, where the number that it is compared with has fewer. All integers fit beside them.
 const SCALE: i8 = 18;
@@ -47,7 +48,7 @@ pub(crate) fn written_out(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
 
 /// `expr` with such comparisons written out.
 pub(crate) fn rewritten(expr: Expr, schema: &DFSchema) -> PlanResult<Transformed<Expr>> {
-    expr.transform_up(|e| one(e, schema))
+    expr.transform_up(|e| one(e, schema)?.transform_data(|e| Ok(lengths::compared(e, schema))))
 }
 
 /// `text = boolean` with the text read as a boolean.
@@ -129,7 +130,8 @@ fn one(expr: Expr, schema: &DFSchema) -> PlanResult<Transformed<Expr>> {
     }
 }
 
-fn compares(op: Operator) -> bool {
+/// Whether it asks how two values stand to each other.
+pub(crate) fn compares(op: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }

@@ -5,7 +5,7 @@
 //! 1. [`parser`]: text becomes statements.
 //! 2. [`catalog`], [`bind`], [`settings`]: what `CREATE`, `DROP` and `SET` change, and the way to the connectors.
 //! 3. [`session`]: a query becomes an optimised logical plan, with our [`functions`] and [`windows`]; `resolve` finds the
-//!    names, `types`, `casts`, `compared`, `decimals` and `unnest` mean what Flink means by them, `set_all` keeps equal rows apart in set operations,
+//!    names, `types`, `casts`, `compared`, `lengths`, `decimals` and `unnest` mean what Flink means by them, `set_all` keeps equal rows apart in set operations,
 //!    `lateral` does on each row what is made of it alone, `single_row` guards subqueries that are used as values, `subqueries` makes joins of those that DataFusion does not,
 //!    `rules` keeps some of its rules from harm, `error` puts its errors in our words.
 //! 4. [`lower`]: logical plans become one stream plan. [`explain`] prints both.
@@ -27,6 +27,7 @@ mod error;
 mod error_types;
 pub mod functions;
 mod lateral;
+mod lengths;
 mod resolve;
 mod rules;
 pub mod session;
