@@ -5,6 +5,7 @@
 //! columns that only the right side reads. Right sides that read anything else are left as they are.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, NullHandling, Result as PlanResult, ScalarValue, UnnestOptions};
@@ -21,6 +22,7 @@ pub(crate) fn without_lateral(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn rewritten(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
     let mut made = 0;
+    let plan = plan.transform_down_with_subqueries(|plan| Ok(beside_all(plan)?))?.data;
     // From the inside out: what is left of a join within a right side is a step like others.
     let flat = plan.transform_up_with_subqueries(|plan| {
         let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };
@@ -35,6 +37,35 @@ fn rewritten(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
         true => Ok(flat.data.transform_up_with_subqueries(|p| p.recompute_schema().map(Transformed::yes))?.data),
         false => Ok(flat.data),
     }
+}
+
+/// `FROM a, b CROSS JOIN LATERAL (.. a.x ..)`, where the right side sees `a` too: the join with it becomes one of `a` and `b` together.
+fn beside_all(plan: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
+    let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };
+    let LogicalPlan::Join(inner) = join.right.as_ref() else { return Ok(Transformed::no(plan)) };
+    let crosses = join.join_type == JoinType::Inner && join.on.is_empty() && join.filter.is_none();
+    let keeps_left = matches!(inner.join_type, JoinType::Inner | JoinType::Left);
+    if !crosses || !keeps_left || !refers(&join.right, &join.left)? {
+        return Ok(Transformed::no(plan));
+    }
+    let left = LogicalPlanBuilder::from(join.left.as_ref().clone()).cross_join(inner.left.as_ref().clone())?.build()?;
+    // The columns are the same, in the same order.
+    let schema = Arc::clone(&join.schema);
+    Ok(Transformed::yes(LogicalPlan::Join(Join { left: Arc::new(left), schema, ..inner.clone() })))
+}
+
+/// Whether something in `plan` reads a column of `outer` from outside.
+fn refers(plan: &LogicalPlan, outer: &LogicalPlan) -> PlanResult<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|step| {
+        step.apply_expressions(|expr| {
+            found |= expr.exists(|e| {
+                Ok(matches!(e, Expr::OuterReferenceColumn(_, column) if outer.schema().has_column(column)))
+            })?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    Ok(found)
 }
 
 fn on_the_rows(join: &Join, made: usize) -> PlanResult<Option<LogicalPlan>> {

@@ -17,18 +17,26 @@ use datafusion::scalar::ScalarValue;
 
 use super::anew::Anew;
 use super::distinct::{self, DistinctValues};
+use super::own_order::{self, Rows};
 
-/// `inner`, in any frame, and with `DISTINCT` where that is `distinct`.
+/// `inner`, in any frame, and with what it lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Fitted {
     inner: Arc<AggregateUDF>,
     /// Whether the distinct values are found here.
     distinct: bool,
+    /// Whether the rows are put in order here.
+    own_order: bool,
 }
 
 impl Fitted {
     pub(super) fn new(inner: Arc<AggregateUDF>, distinct: bool) -> Self {
-        Self { inner, distinct }
+        Self { inner, distinct, own_order: false }
+    }
+
+    /// `inner`, which gets its rows in the order that the call asks for, however they come.
+    pub(super) fn in_own_order(inner: Arc<AggregateUDF>) -> Self {
+        Self { inner, distinct: false, own_order: true }
     }
 }
 
@@ -98,7 +106,15 @@ impl AggregateUDFImpl for Fitted {
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        self.inner.order_sensitivity()
+        match self.own_order {
+            // So that it is told the order.
+            true => AggregateOrderSensitivity::Beneficial,
+            false => self.inner.order_sensitivity(),
+        }
+    }
+
+    fn with_beneficial_ordering(self: Arc<Self>, _: bool) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+        Ok(self.own_order.then_some(self as _))
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
@@ -110,10 +126,20 @@ impl AggregateUDFImpl for Fitted {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        if !self.distinct {
+        if !self.distinct && !self.own_order {
             return self.inner.accumulator(args);
         }
-        let types = args.expr_fields.iter().map(|f| f.data_type().clone()).collect();
+        let mut types: Vec<DataType> = args.expr_fields.iter().map(|f| f.data_type().clone()).collect();
+        if self.own_order {
+            for by in args.order_bys {
+                types.push(by.expr.data_type(args.schema)?);
+            }
+            let orders = args.order_bys.iter().map(|by| by.options).collect();
+            let call = OwnedArgs { order_bys: vec![], ..OwnedArgs::of(&args) };
+            let inner = Arc::clone(&self.inner);
+            let make = Box::new(move || call.with(|args| inner.accumulator(args)));
+            return Ok(Box::new(Rows::try_new(make, types, orders)?));
+        }
         let call = OwnedArgs { is_distinct: false, ..OwnedArgs::of(&args) };
         let inner = Arc::clone(&self.inner);
         let make = Box::new(move || call.with(|args| inner.accumulator(args)));
@@ -135,12 +161,13 @@ impl AggregateUDFImpl for Fitted {
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         match self.distinct {
             true => Ok(distinct::state_fields(&args)),
+            false if self.own_order => Ok(own_order::state_fields(&args)),
             false => self.inner.state_fields(args),
         }
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
-        !self.distinct && self.inner.groups_accumulator_supported(args)
+        !self.distinct && !self.own_order && self.inner.groups_accumulator_supported(args)
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {

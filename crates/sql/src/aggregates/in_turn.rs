@@ -1,6 +1,6 @@
-//! Aggregates that look at their rows in turn, where nothing says in which order: no `ORDER BY`, and rows that come in none, out of a join, a
-//! grouping or a table of changes. These are ordered by all columns that such aggregates of the grouping read, so that they all see the
-//! same order, in the dataflow and in a batch.
+//! Aggregates that look at their rows in turn, where nothing says in which order: no `ORDER BY`, or one in which rows are equal, and rows that
+//! come in none, out of a join, a grouping or a table of changes. These are ordered by all columns that such aggregates of the grouping read, so
+//! that they all see the same order, in the dataflow and in a batch.
 //!
 //! The rows of a table that only come have an order, that in which they come, and so have sorted ones. Values that count once
 //! (`ARRAY_AGG(DISTINCT x)`) are in no order even then, and are put in their own.
@@ -13,6 +13,7 @@ use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, Sort
 
 use crate::catalog::StreamScan;
 use crate::lower::changelog::table_changelog;
+use crate::lower::distinct_on::first_values;
 
 /// DataFusion's aggregates that look at their rows in turn. Of others only they themselves know.
 const IN_TURN: &[&str] = &["any_value", "array_agg", "first_value", "last_value", "nth_value", "string_agg"];
@@ -20,6 +21,21 @@ const IN_TURN: &[&str] = &["any_value", "array_agg", "first_value", "last_value"
 /// The call of such an aggregate that says nothing of an order, under whatever name.
 pub(crate) fn without_order(expr: &Expr) -> Option<&AggregateFunction> {
     free(expr).filter(|call| !call.params.distinct)
+}
+
+/// A call of such an aggregate with an `ORDER BY` that does not say all of what the function sees, under whatever name. Rows that are equal in
+/// it are told apart by what would order them without it.
+pub(crate) fn open(expr: &Expr) -> Option<&AggregateFunction> {
+    match expr {
+        Expr::Alias(alias) => open(&alias.expr),
+        Expr::AggregateFunction(call) => {
+            let params = &call.params;
+            let says = |arg: &Expr| arg.column_refs().is_empty() || params.order_by.iter().any(|s| s.expr == *arg);
+            let ordered = !params.order_by.is_empty() && !params.distinct && IN_TURN.contains(&call.func.name());
+            (ordered && !params.args.iter().all(says)).then_some(call)
+        }
+        _ => None,
+    }
 }
 
 fn free(expr: &Expr) -> Option<&AggregateFunction> {
@@ -32,9 +48,9 @@ fn free(expr: &Expr) -> Option<&AggregateFunction> {
     }
 }
 
-/// `expr`, if it is such a call, with an order, which leaves its name as it was.
+/// `expr`, if it is one of these calls, with an order, or a longer one, which leaves its name as it was.
 pub(crate) fn ordered(expr: Expr, by: &[SortExpr]) -> Expr {
-    if without_order(&expr).is_some() { put_in_order(expr, by) } else { expr }
+    if without_order(&expr).is_some() || open(&expr).is_some() { put_in_order(expr, by) } else { expr }
 }
 
 fn put_in_order(expr: Expr, by: &[SortExpr]) -> Expr {
@@ -50,7 +66,9 @@ fn put_in_order(expr: Expr, by: &[SortExpr]) -> Expr {
                 call.func = first_value_udaf();
                 call.params.null_treatment = Some(NullTreatment::IgnoreNulls);
             }
-            call.params.order_by = by.to_vec();
+            let order = &mut call.params.order_by;
+            let more: Vec<_> = by.iter().filter(|s| !order.iter().any(|o| o.expr == s.expr)).cloned().collect();
+            order.extend(more);
             Expr::AggregateFunction(call).alias(name)
         }
         other => other,
@@ -59,13 +77,19 @@ fn put_in_order(expr: Expr, by: &[SortExpr]) -> Expr {
 
 /// `aggregate` with an order where it needs one; `None` where it is as it should be.
 pub(super) fn with_order(aggregate: &Aggregate) -> Result<Option<Aggregate>> {
-    if !aggregate.aggr_expr.iter().any(|e| free(e).is_some()) {
+    // The first rows of groups are whole rows, which all of their columns tell apart.
+    let whole = first_values(aggregate).is_some();
+    let left_open = |e: &Expr| !whole && open(e).is_some();
+    if !aggregate.aggr_expr.iter().any(|e| free(e).is_some() || left_open(e)) {
         return Ok(None);
     }
     let schema = aggregate.input.schema();
     let mut by: Vec<SortExpr> = vec![];
     if !in_order(&aggregate.input) {
-        by = columns(aggregate.aggr_expr.iter().filter_map(without_order), schema)?;
+        by = columns(
+            aggregate.aggr_expr.iter().filter_map(|e| without_order(e).or_else(|| open(e).filter(|_| !whole))),
+            schema,
+        )?;
     }
     let mut changed = false;
     let exprs = aggregate.aggr_expr.iter().map(|expr| {
@@ -73,6 +97,7 @@ pub(super) fn with_order(aggregate: &Aggregate) -> Result<Option<Aggregate>> {
             // Of the others that count values once ours are made, which do so: see `distinct`.
             Some(call) if call.params.distinct && call.func.name() == "array_agg" => columns([call], schema)?,
             Some(call) if !call.params.distinct => by.clone(),
+            None if left_open(expr) => by.clone(),
             _ => vec![],
         };
         changed |= !by.is_empty();

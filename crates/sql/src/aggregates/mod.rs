@@ -4,12 +4,14 @@
 //! Works on the optimised plan, which the dataflow and the batch answer share. Says nothing about when results come out.
 //!
 //! 1. [`fitted`]: a function with what it lacks. [`anew`]: in a frame that lets go of rows. [`distinct`]: over distinct values.
-//! 2. [`range_key`]: the order of a frame by distances. [`in_turn`]: the order of rows of which nothing says it.
+//! 2. [`range_key`]: the order of a frame by distances. [`in_turn`]: the order of rows of which nothing says it. [`own_order`]: several
+//!    orders in a batch.
 
 mod anew;
 mod distinct;
 mod fitted;
 pub(crate) mod in_turn;
+pub(crate) mod own_order;
 mod range_key;
 
 use std::sync::Arc;

@@ -16,7 +16,7 @@ use super::relation::{Relation, bare_column};
 use super::top_n::First;
 
 /// The order, if all that is asked of each group is its first row in that.
-pub(super) fn first_values(aggregate: &Aggregate) -> Option<Vec<SortExpr>> {
+pub(crate) fn first_values(aggregate: &Aggregate) -> Option<Vec<SortExpr>> {
     let grouped = !aggregate.group_expr.is_empty();
     let sets = aggregate.group_expr.iter().any(|e| matches!(e, Expr::GroupingSet(_)));
     let mut orders = aggregate.aggr_expr.iter().map(|e| first_value(e).map(|(_, order)| order));

@@ -20,7 +20,7 @@ mod as_of_join;
 mod at_end;
 mod bounded;
 pub mod changelog;
-mod distinct_on;
+pub(crate) mod distinct_on;
 mod emission;
 mod express;
 mod fields;

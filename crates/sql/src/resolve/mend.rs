@@ -9,6 +9,7 @@ use tidemill_core::{Error, Result, Span};
 use super::Node;
 use super::call_names::name_calls;
 use super::duplicates::number_fields;
+use super::grouped_once::group_once;
 use super::named_casts::name_casts;
 use super::using::{MergedColumns, mark_stars, name_parts, write_out};
 use crate::catalog::names::{Found, ambiguous, find};
@@ -118,9 +119,10 @@ fn two_columns(error: &DataFusionError) -> bool {
 }
 
 /// Columns of one name that are seen only when they are planned: of parts of a FROM without a name, of expressions that
-/// differ by a cast, fields of different rows (`SELECT a.x, b.x`), and those of `*`.
+/// differ by a cast, fields of different rows (`SELECT a.x, b.x`), those of `*`, and what GROUP BY names twice.
 fn mend_duplicates<N: Node>(node: &mut N, error: &DataFusionError) -> bool {
-    is_duplicate(error) && (name_parts(node) || name_casts(node) || number_fields(node) || mark_stars(node))
+    let mends: [fn(&mut N) -> bool; 5] = [name_parts, name_casts, number_fields, mark_stars, group_once];
+    is_duplicate(error) && mends.into_iter().any(|mend| mend(node))
 }
 
 /// DataFusion does not look into fields of a column of an outer query (`CROSS JOIN UNNEST(t.row_column.list)`) where they

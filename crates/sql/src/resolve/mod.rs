@@ -2,7 +2,7 @@
 //!
 //! `provider` opens tables and views by name; `hinted` those with options of their own. `ctes`, `aliases`, `mend` and `fields`
 //! find what differs only in case: common table expressions, tables of outer queries, columns, fields of rows. `shadowed`
-//! tells common table expressions of one name apart, `duplicates` columns of one name, and `named_casts` expressions that
+//! tells common table expressions of one name apart, `duplicates` columns of one name, `grouped_once` leaves second ones out of GROUP BY, and `named_casts` expressions that
 //! differ by a cast. `counted_rows` counts the rows of one table. `using` writes joins by the names of columns out.
 //! `lateral_names` keeps the names of columns from outside. `locate` finds the place of an error.
 
@@ -12,6 +12,7 @@ mod counted_rows;
 mod ctes;
 mod duplicates;
 mod fields;
+mod grouped_once;
 mod hinted;
 mod lateral_names;
 mod locate;

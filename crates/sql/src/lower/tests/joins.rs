@@ -90,7 +90,7 @@ fn time_bounds_a_join_however_it_is_said() {
         expect![[r#"
             Sink result  [append, unbounded]
               Project price  [append, unbounded]
-                Join left on=[auction = auction] where=CAST(at@2 - at@4 AS Interval(MonthDayNano)) < IntervalMonthDayNano { months: 0, days: 0, nanoseconds: 3600000000000 } AND at@4 <= at@2 time=at - at from 0 s to 1 h unmatched=when over  [append, event time at, unbounded]
+                Join left on=[auction = auction] where=CAST(at@2 - at@4 AS Duration(µs)) < 3600000000 AND at@4 <= at@2 time=at - at from 0 s to 1 h unmatched=when over  [append, event time at, unbounded]
                   #0 Source bid columns=[auction, price, at] watermark=at - 4 s  [append, event time at, unbounded]
                   Project auction, at  [append, event time at, unbounded]
                     #0 Source (see above)

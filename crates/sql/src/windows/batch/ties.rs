@@ -2,22 +2,22 @@
 //!
 //! DataFusion puts such rows out as they come, which is another answer for another cut of the same input, and none that a stream could be
 //! held against. So wherever the order chooses rows or says what a function sees, the other columns are put behind it: below a LIMIT,
-//! in `ROW_NUMBER`, `LAG` and the like, in frames of so many rows. Ranks keep their equals. (`DISTINCT ON` is left as it is: DataFusion stops at
-//! a longer order of its `FIRST_VALUE`.)
+//! in `ROW_NUMBER`, `LAG` and the like, in frames of so many rows. Ranks keep their equals.
 
 use std::sync::Arc;
 
 use arrow::row::{RowConverter, SortField};
-use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ExprSchema, Result as PlanResult};
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::{
-    Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, TableScan, Window, WindowFrameUnits,
+    Aggregate, Expr, Limit, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, TableScan, Window, WindowFrameUnits,
     WindowFunctionDefinition,
 };
 use tidemill_core::Result;
 
 use crate::error::planning;
+use crate::lower::distinct_on::first_values;
 use crate::subqueries::named_as;
 use crate::windows::arrival::arrival_frame;
 
@@ -37,6 +37,9 @@ fn node(plan: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
         }
         LogicalPlan::Sort(sort) if sort.fetch.is_some() => Ok(Transformed::yes(LogicalPlan::Sort(total(sort)))),
         LogicalPlan::Limit(limit) => limited(limit).map(Transformed::yes),
+        LogicalPlan::Aggregate(groups) if first_values(&groups).is_some() => {
+            Ok(Transformed::yes(LogicalPlan::Aggregate(first_rows(groups)?)))
+        }
         LogicalPlan::Window(window) if window.window_expr.iter().any(|e| open(&window, e).is_some()) => {
             over(window).map(Transformed::yes)
         }
@@ -57,6 +60,24 @@ fn others<'a>(plan: &'a LogicalPlan, order: &'a [SortExpr]) -> impl Iterator<Ite
     };
     let named: Vec<_> = order.iter().filter_map(|by| place(&by.expr)).collect();
     columns.filter(move |c| place(c).is_some_and(|at| !named.contains(&at))).map(|c| c.sort(true, true))
+}
+
+/// The first row of each group, which is a whole one: `DISTINCT ON`.
+fn first_rows(groups: Aggregate) -> PlanResult<Aggregate> {
+    let firsts = groups.aggr_expr.iter().map(|first| {
+        let name = first.schema_name().to_string();
+        let longer = first.clone().transform(|e| match e {
+            Expr::AggregateFunction(mut call) => {
+                let more: Vec<_> = others(&groups.input, &call.params.order_by).collect();
+                call.params.order_by.extend(more);
+                Ok(Transformed::new(Expr::AggregateFunction(call), true, TreeNodeRecursion::Stop))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        Ok(longer.data.alias(name))
+    });
+    let firsts = firsts.collect::<PlanResult<_>>()?;
+    Aggregate::try_new_with_schema(groups.input, groups.group_expr, firsts, groups.schema)
 }
 
 fn total(mut sort: Sort) -> Sort {
