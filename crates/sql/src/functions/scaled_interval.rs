@@ -11,18 +11,19 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast as cast_expr,
 };
 
 const NANOS_OF_A_DAY: f64 = 86_400e9;
 const DAYS_OF_A_MONTH: f64 = 30.0;
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// `interval * number`, or `interval / number`.
+/// `interval * number`, or `interval / number`, where the interval may also be the difference of two times.
 pub(super) fn scaled(interval: Expr, number: Expr, over: bool) -> Expr {
     static TIMES: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::new_from_impl(Scaled::new(false))));
     static OVER: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| Arc::new(ScalarUDF::new_from_impl(Scaled::new(true))));
-    if over { OVER.call(vec![interval, number]) } else { TIMES.call(vec![interval, number]) }
+    let args = vec![cast_expr(interval, INTERVAL), number];
+    if over { OVER.call(args) } else { TIMES.call(args) }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -11,13 +11,17 @@ use super::super::declaration::{Function, Kind, Types, takes};
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
-/// The part of each time, or of each interval.
+fn is_length(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_) | DataType::Duration(_))
+}
+
+/// The part of each time, or of each interval; the difference of two times is one of nanoseconds.
 fn part(
     call: &Call,
     of_time: impl Fn(NaiveDateTime) -> i64,
     of_interval: impl Fn(IntervalMonthDayNano) -> i64,
 ) -> Result<ArrayRef> {
-    if matches!(call.type_of(0), DataType::Interval(_)) {
+    if is_length(call.type_of(0)) {
         let lengths = cast(&call.array(0)?, &DataType::Interval(IntervalUnit::MonthDayNano))?;
         let lengths = lengths.as_primitive::<IntervalMonthDayNanoType>();
         return call
@@ -31,7 +35,7 @@ fn part(
 /// The types of the parts of a date, and of an interval.
 fn of_date(args: &[DataType]) -> Option<Types> {
     match args {
-        [length @ DataType::Interval(_)] => Some(Types { args: vec![length.clone()], result: DataType::Int64 }),
+        [length] if is_length(length) => Some(Types { args: vec![length.clone()], result: DataType::Int64 }),
         _ => takes(args, &[Kind::Time], 1, DataType::Int64),
     }
 }
@@ -224,7 +228,7 @@ pub(in super::super) static EPOCH: Function = Function {
     examples: &[("extract_epoch(TIMESTAMP '1970-01-01 00:01:00.9')", "60")],
     types: of_date,
     compute: |call| {
-        if matches!(call.type_of(0), DataType::Interval(_)) {
+        if is_length(call.type_of(0)) {
             return part(call, |_| 0, |l| units(l, NANOS_PER_SECOND, i128::MAX));
         }
         // An instant is the same in every zone.
@@ -274,6 +278,8 @@ mod tests {
     fn an_interval_has_parts_too() {
         check_constant("hour(INTERVAL '1 day 2 hours 3 minutes')", "2");
         check_constant("dayofmonth(INTERVAL '50 hours')", "2");
+        check_constant("hour(TIMESTAMP '2024-01-02 05:00:00' - TIMESTAMP '2024-01-01 00:00:00')", "5");
+        check_constant("extract_epoch(TIMESTAMP '2024-01-02 00:00:01' - TIMESTAMP '2024-01-01 00:00:00')", "86401");
         check_constant("month(INTERVAL '34 months')", "10");
         check_constant("year(INTERVAL '34 months')", "2");
         check_constant("extract_millisecond(INTERVAL '-1.5 seconds')", "-500");
