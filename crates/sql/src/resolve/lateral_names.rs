@@ -1,4 +1,4 @@
-//! The names of columns that a lateral subquery takes from outside: `LATERAL (SELECT t.a)`.
+//! The names of columns that a query in FROM takes from outside: `LATERAL (SELECT t.a)`, `IN (SELECT b FROM (SELECT t.a) ..)`, `IN (WITH c AS (SELECT t.a) ..)`.
 //!
 //! DataFusion calls such a column `outer_ref(t.a)`; here it is called as it is written. And where it looks for a name outside, it looks
 //! at all that is in sight at once, and finds nothing where two have it: what stands beside the query in `FROM` comes first here.
@@ -11,7 +11,7 @@ use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, TableFacto
 use crate::parser::own::each_expression;
 use crate::parser::walk::walk_mut;
 
-/// Names the columns of lateral subqueries, and of the queries within them.
+/// Names the columns of lateral subqueries, and of the queries within them, and those that others take from outside.
 pub(crate) fn name_lateral(query: &mut Query) {
     struct Lateral;
     impl VisitorMut for Lateral {
@@ -19,6 +19,12 @@ pub(crate) fn name_lateral(query: &mut Query) {
         fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
             if let TableFactor::Derived { lateral: true, subquery, .. } = factor {
                 let _ = walk_mut(subquery, &mut Within);
+            }
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::Subquery(subquery) | Expr::Exists { subquery, .. } | Expr::InSubquery { subquery, .. } = expr {
+                let _ = walk_mut(subquery, &mut Named);
             }
             ControlFlow::Continue(())
         }
@@ -69,6 +75,69 @@ fn name_of(item: &SelectItem) -> Option<&Ident> {
         SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) => path.last(),
         _ => None,
     }
+}
+
+/// Names what queries in `FROM` and in `WITH`, within a subquery, take from outside.
+struct Named;
+
+impl VisitorMut for Named {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            name_outer(&mut cte.query.body);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Derived { subquery, .. } = factor {
+            name_outer(&mut subquery.body);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn name_outer(body: &mut SetExpr) {
+    let select = match body {
+        SetExpr::Select(select) => select,
+        SetExpr::SetOperation { left, .. } => return name_outer(left),
+        SetExpr::Query(query) => return name_outer(&mut query.body),
+        _ => return,
+    };
+    let parts =
+        || select.from.iter().flat_map(|f| std::iter::once(&f.relation).chain(f.joins.iter().map(|j| &j.relation)));
+    // What a join in parentheses holds is not looked into: such columns keep the names that they get.
+    if parts().any(|part| matches!(part, TableFactor::NestedJoin { .. })) {
+        return;
+    }
+    let own: HashSet<String> = parts().filter_map(called).collect();
+    for item in &mut select.projection {
+        let SelectItem::UnnamedExpr(expr) = &*item else { continue };
+        let last = match expr {
+            Expr::Identifier(name) if select.from.is_empty() => name,
+            Expr::CompoundIdentifier(path) => match path.as_slice() {
+                [table, name] if !own.contains(&table.value.to_lowercase()) => name,
+                _ => continue,
+            },
+            _ => continue,
+        };
+        *item = SelectItem::ExprWithAlias { alias: last.clone(), expr: expr.clone() };
+    }
+}
+
+/// What a part of `FROM` is called, without regard to case.
+fn called(part: &TableFactor) -> Option<String> {
+    let alias = match part {
+        TableFactor::Table { alias: None, name, .. } => name.0.last()?.as_ident()?,
+        TableFactor::Table { alias: Some(alias), .. }
+        | TableFactor::Derived { alias: Some(alias), .. }
+        | TableFactor::TableFunction { alias: Some(alias), .. }
+        | TableFactor::Function { alias: Some(alias), .. }
+        | TableFactor::UNNEST { alias: Some(alias), .. } => &alias.name,
+        _ => return None,
+    };
+    Some(alias.value.to_lowercase())
 }
 
 struct Within;
