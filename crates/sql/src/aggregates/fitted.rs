@@ -135,10 +135,11 @@ impl AggregateUDFImpl for Fitted {
                 types.push(by.expr.data_type(args.schema)?);
             }
             let orders = args.order_bys.iter().map(|by| by.options).collect();
-            let call = OwnedArgs { order_bys: vec![], ..OwnedArgs::of(&args) };
+            let distinct = args.is_distinct;
+            let call = OwnedArgs { order_bys: vec![], is_distinct: false, ..OwnedArgs::of(&args) };
             let inner = Arc::clone(&self.inner);
             let make = Box::new(move || call.with(|args| inner.accumulator(args)));
-            return Ok(Box::new(Rows::try_new(make, types, orders)?));
+            return Ok(Box::new(Rows::try_new(make, types, orders, distinct)?));
         }
         let call = OwnedArgs { is_distinct: false, ..OwnedArgs::of(&args) };
         let inner = Arc::clone(&self.inner);

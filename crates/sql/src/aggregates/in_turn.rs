@@ -16,7 +16,7 @@ use crate::lower::changelog::table_changelog;
 use crate::lower::distinct_on::first_values;
 
 /// DataFusion's aggregates that look at their rows in turn. Of others only they themselves know.
-const IN_TURN: &[&str] = &["any_value", "array_agg", "first_value", "last_value", "nth_value", "string_agg"];
+pub(crate) const IN_TURN: &[&str] = &["any_value", "array_agg", "first_value", "last_value", "nth_value", "string_agg"];
 
 /// The call of such an aggregate that says nothing of an order, under whatever name.
 pub(crate) fn without_order(expr: &Expr) -> Option<&AggregateFunction> {

@@ -4,6 +4,7 @@
 //! rows that are equal in an order may change places. So where a grouping has several orders, or one that leaves something open, each such
 //! function gets its rows as they come and puts them in order itself, equal ones as they came. (The dataflow does so anyway.)
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt32Array}
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{SortColumn, SortOptions, concat, lexsort_to_indices, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
 use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::expr::AggregateFunction;
@@ -40,8 +42,7 @@ pub(crate) fn each_in_its_own(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(own.data)
 }
 
-/// A call with an order, under whatever name. Distinct values are put in order where they are found, and the first
-/// value is found without.
+/// A call with an order, under whatever name. The first value is found without.
 fn ordered(expr: &Expr) -> Option<&AggregateFunction> {
     match expr {
         Expr::Alias(alias) => ordered(&alias.expr),
@@ -49,7 +50,7 @@ fn ordered(expr: &Expr) -> Option<&AggregateFunction> {
             let params = &call.params;
             let within_group = call.func.supports_within_group_clause();
             let needs = call.func.name() != "first_value";
-            (!params.order_by.is_empty() && !params.distinct && !within_group && needs).then_some(call)
+            (!params.order_by.is_empty() && !within_group && needs).then_some(call)
         }
         _ => None,
     }
@@ -85,6 +86,8 @@ pub(super) fn state_fields(args: &StateFieldsArgs<'_>) -> Vec<FieldRef> {
 pub(super) struct Rows {
     make: Make,
     orders: Vec<SortOptions>,
+    /// Whether rows with the same arguments count once.
+    distinct: bool,
     /// The columns of the arguments, and behind them what orders, in parts, as the rows came.
     parts: Vec<Vec<ArrayRef>>,
     /// Of these columns.
@@ -102,9 +105,9 @@ impl Rows {
     ///
     /// # Errors
     /// If there is no such accumulator.
-    pub(super) fn try_new(make: Make, types: Vec<DataType>, orders: Vec<SortOptions>) -> Result<Self> {
+    pub(super) fn try_new(make: Make, types: Vec<DataType>, orders: Vec<SortOptions>, distinct: bool) -> Result<Self> {
         make()?;
-        Ok(Self { make, orders, parts: vec![], types })
+        Ok(Self { make, orders, distinct, parts: vec![], types })
     }
 
     fn columns(&self) -> Result<Vec<ArrayRef>> {
@@ -120,7 +123,19 @@ impl Rows {
         let keys = keys.into_iter().zip(&self.orders).map(|(values, o)| SortColumn { values, options: Some(*o) });
         let came: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..rows));
         let keys: Vec<SortColumn> = keys.chain([SortColumn { values: came, options: None }]).collect();
-        let order = lexsort_to_indices(&keys, None)?;
+        let mut order = lexsort_to_indices(&keys, None)?;
+        if self.distinct {
+            let fields = columns.iter().map(|c| SortField::new(c.data_type().clone())).collect();
+            let rows = RowConverter::new(fields)?.convert_columns(&columns)?;
+            let mut seen = HashSet::new();
+            order = order
+                .values()
+                .iter()
+                .copied()
+                .filter(|i| seen.insert(rows.row(*i as usize)))
+                .collect::<Vec<_>>()
+                .into();
+        }
         Ok(columns.iter().map(|c| take(c, &order, None)).collect::<Result<_, _>>()?)
     }
 }

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 };
 use tidemill_core::Result;
 
+use crate::aggregates::in_turn::IN_TURN;
 use crate::error::planning;
 use crate::lower::distinct_on::first_values;
 use crate::subqueries::named_as;
@@ -40,7 +41,9 @@ fn node(plan: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
         LogicalPlan::Aggregate(groups) if first_values(&groups).is_some() => {
             Ok(Transformed::yes(LogicalPlan::Aggregate(first_rows(groups)?)))
         }
-        LogicalPlan::Window(window) if window.window_expr.iter().any(|e| open(&window, e).is_some()) => {
+        LogicalPlan::Window(window)
+            if window.window_expr.iter().any(|e| open(&window, e).is_some() || takes_peers_in_turn(&window, e)) =>
+        {
             over(window).map(Transformed::yes)
         }
         other => Ok(Transformed::no(other)),
@@ -130,6 +133,33 @@ fn open<'a>(window: &Window, expr: &'a Expr) -> Option<&'a WindowFunction> {
     ((numbers || by_rows) && arrival_frame(&window.input, call).is_none()).then_some(call.as_ref())
 }
 
+/// A function that looks at the rows of its frame in turn, in a frame that has all rows that are equal in its order, or none of them.
+fn takes_peers_in_turn(window: &Window, expr: &Expr) -> bool {
+    match expr {
+        Expr::Alias(alias) => takes_peers_in_turn(window, &alias.expr),
+        Expr::WindowFunction(call) => {
+            IN_TURN.contains(&call.fun.name())
+                && call.params.window_frame.units != WindowFrameUnits::Rows
+                && arrival_frame(&window.input, call).is_none()
+        }
+        _ => false,
+    }
+}
+
+/// More rows than there ever are.
+const ALL_ROWS: usize = i64::MAX as usize;
+
+/// The rows of `input` in the order of a function over them, and equal ones in that of all their columns. What sorts them for the
+/// function finds them sorted. (A sort of all rows would be dropped, since nothing asks for so much of an order; the first rows are
+/// another matter, however many.)
+fn sorted(input: LogicalPlan, call: &Expr) -> PlanResult<LogicalPlan> {
+    let Some((partition_by, order_by)) = sorted_by(call) else { return Ok(input) };
+    let partition_by = partition_by.iter().map(|key| key.clone().sort(true, true));
+    let order: Vec<_> = partition_by.chain(order_by.iter().cloned()).collect();
+    let more: Vec<_> = others(&input, &order).collect();
+    LogicalPlanBuilder::from(input).sort_with_limit(order.into_iter().chain(more), Some(ALL_ROWS))?.build()
+}
+
 /// Functions over one order may come to be over several: each has a step of its own then, since a step sorts its rows once.
 fn over(window: Window) -> PlanResult<LogicalPlan> {
     let mut steps: Vec<Vec<(usize, Expr)>> = vec![];
@@ -153,6 +183,10 @@ fn over(window: Window) -> PlanResult<LogicalPlan> {
     let mut columns: Vec<_> = places.zip(0..).collect();
     columns.sort_unstable();
     let step = |input, step: Vec<(usize, Expr)>| {
+        let input = match step.iter().find(|(_, e)| takes_peers_in_turn(&window, e)) {
+            Some((_, call)) => sorted(input, call)?,
+            None => input,
+        };
         let exprs = step.into_iter().map(|(_, expr)| expr).collect();
         Window::try_new(exprs, Arc::new(input)).map(LogicalPlan::Window)
     };
