@@ -9,11 +9,13 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, SortExpr};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, SortExpr};
+use tidemill_plan::window::WindowKind;
 
 use crate::catalog::StreamScan;
 use crate::lower::changelog::table_changelog;
 use crate::lower::distinct_on::first_values;
+use crate::windows::node::{WINDOW_COLUMNS, WindowNode};
 
 /// DataFusion's aggregates that look at their rows in turn. Of others only they themselves know.
 pub(crate) const IN_TURN: &[&str] = &["any_value", "array_agg", "first_value", "last_value", "nth_value", "string_agg"];
@@ -85,7 +87,12 @@ pub(super) fn with_order(aggregate: &Aggregate) -> Result<Option<Aggregate>> {
     }
     let schema = aggregate.input.schema();
     let mut by: Vec<SortExpr> = vec![];
-    if !in_order(&aggregate.input) {
+    let rows_in_order = match session_below(&aggregate.input) {
+        // Rows that come out of a session are in an order of its own; where the grouping is that of its rows, nothing comes between.
+        Some((session, filtered)) => !filtered && groups_of(aggregate, session) && in_order(&session.input),
+        None => in_order(&aggregate.input),
+    };
+    if !rows_in_order {
         by = columns(
             aggregate.aggr_expr.iter().filter_map(|e| without_order(e).or_else(|| open(e).filter(|_| !whole))),
             schema,
@@ -122,6 +129,38 @@ fn columns<'a>(calls: impl IntoIterator<Item = &'a AggregateFunction>, schema: &
 fn sortable(arg: &Expr, schema: &DFSchema) -> Result<bool> {
     let nested = |of: &DataType| of.is_nested() || *of == DataType::Null;
     Ok(!arg.column_refs().is_empty() && !nested(&arg.get_type(schema)?))
+}
+
+/// The sessions whose rows these are, and whether some of the rows were left out.
+fn session_below(plan: &LogicalPlan) -> Option<(&WindowNode, bool)> {
+    match plan {
+        LogicalPlan::Projection(projection) => session_below(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => session_below(&alias.input),
+        LogicalPlan::Filter(filter) => session_below(&filter.input).map(|(session, _)| (session, true)),
+        LogicalPlan::Extension(Extension { node }) => {
+            let window = node.as_any().downcast_ref::<WindowNode>()?;
+            matches!(window.kind, WindowKind::Session { .. }).then_some((window, false))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the groups are the sessions: by both of their bounds and what they are partitioned by.
+fn groups_of(aggregate: &Aggregate, session: &WindowNode) -> bool {
+    let names: Option<Vec<&str>> = aggregate
+        .group_expr
+        .iter()
+        .map(|key| match key {
+            Expr::Column(column) => Some(column.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let Some(names) = names else { return false };
+    let bounds = &WINDOW_COLUMNS[..2];
+    let others: Vec<&&str> = names.iter().filter(|n| !WINDOW_COLUMNS.contains(n)).collect();
+    bounds.iter().all(|b| names.contains(b))
+        && others.len() == session.partition_by.len()
+        && session.partition_by.iter().all(|c| others.contains(&&c.name.as_str()))
 }
 
 /// Whether the rows come in an order that means something.

@@ -6,6 +6,7 @@
 
 mod arithmetic;
 mod expand;
+mod session_arrival;
 mod tables;
 #[cfg(test)]
 mod tests;

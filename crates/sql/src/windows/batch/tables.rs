@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan}
 use tidemill_core::Result;
 
 use super::expand;
+use super::session_arrival;
 use crate::aggregates::own_order;
 use crate::catalog::{ColumnKind, StreamScan};
 use crate::error::planning;
@@ -29,7 +30,7 @@ pub fn batch_plan(plan: &LogicalPlan, tables: &HashMap<String, Arc<dyn TableProv
         },
         other => Ok(Transformed::no(other)),
     });
-    expand(given.and_then(|plan| own_order::each_in_its_own(plan.data)).map_err(planning)?)
+    expand(given.and_then(|plan| own_order::each_in_its_own(session_arrival::kept(plan.data)?)).map_err(planning)?)
 }
 
 /// What the rows of a scan are called among the given tables.
