@@ -23,7 +23,9 @@ pub(crate) fn planning(error: DataFusionError) -> Error {
             Err(other) => Error::external(other.to_string()),
         },
         DataFusionError::SchemaError(e, _) => schema_error(&e),
-        DataFusionError::NotImplemented(message) => Error::unsupported(sentence(&message)),
+        DataFusionError::NotImplemented(message) => {
+            how_far(&message).unwrap_or_else(|| Error::unsupported(sentence(&message)))
+        }
         DataFusionError::Plan(message)
         | DataFusionError::Configuration(message)
         | DataFusionError::Execution(message) => plan_error(&message),
@@ -175,14 +177,21 @@ fn plan_error(message: &str) -> Error {
             Error::statement(format!("column '{column}' is neither in the GROUP BY nor inside an aggregate function"));
         return error.with_hint("Add it to the GROUP BY, or take one of its values: MAX(..), FIRST_VALUE(..).");
     }
-    if message.contains("only support Literal types for field at idx") {
-        return Error::statement("how far LAG and LEAD look, and into how many NTILE divides, must be a constant")
-            .with_hint("Another row of the partition is found by number: number them with ROW_NUMBER, and join a view of them with itself.");
+    if let Some(error) = how_far(&message) {
+        return error;
     }
     if let Some(field) = message.strip_prefix("field ").and_then(|m| m.strip_suffix(" not found in struct")) {
         return Error::statement(format!("there is no field '{field}' in the ROW"));
     }
     Error::statement(message)
+}
+
+fn how_far(message: &str) -> Option<Error> {
+    let constant = message.contains("only support Literal types for field at idx");
+    constant.then(|| {
+        Error::statement("how far LAG and LEAD look, and into how many NTILE divides, must be a constant")
+            .with_hint("Another row of the partition is found by number: number them with ROW_NUMBER, and join a view of them with itself.")
+    })
 }
 
 fn internal(message: &str) -> Error {

@@ -22,7 +22,7 @@ pub(crate) fn without_lateral(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn rewritten(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
     let mut made = 0;
-    let plan = plan.transform_down_with_subqueries(|plan| Ok(beside_all(plan)?))?.data;
+    let plan = plan.transform_down_with_subqueries(beside_all)?.data;
     // From the inside out: what is left of a join within a right side is a step like others.
     let flat = plan.transform_up_with_subqueries(|plan| {
         let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };

@@ -1,7 +1,8 @@
 //! Joins with their condition where DataFusion looks for it.
 //!
 //! - An outer, semi or anti join without a condition joins every row with every row, as an inner one does: `ON TRUE`;
-//! - `CROSS JOIN b ON ..` is an inner join.
+//! - `CROSS JOIN b ON ..` is an inner join;
+//! - `SEMI JOIN` and `ANTI JOIN` are of the left side.
 
 use sqlparser::ast::{Expr, Join, JoinConstraint, JoinOperator, Spanned, Value};
 
@@ -14,15 +15,18 @@ pub(super) fn rewrite(joins: &mut [Join]) {
                 let constraint = std::mem::replace(constraint, JoinConstraint::None);
                 join.join_operator = JoinOperator::Inner(constraint);
             }
+            JoinOperator::Semi(constraint) => join.join_operator = JoinOperator::LeftSemi(constraint.clone()),
+            JoinOperator::Anti(constraint) => join.join_operator = JoinOperator::LeftAnti(constraint.clone()),
+            _ => {}
+        }
+        match &mut join.join_operator {
             JoinOperator::Left(constraint)
             | JoinOperator::LeftOuter(constraint)
             | JoinOperator::Right(constraint)
             | JoinOperator::RightOuter(constraint)
             | JoinOperator::FullOuter(constraint)
-            | JoinOperator::Semi(constraint)
             | JoinOperator::LeftSemi(constraint)
             | JoinOperator::RightSemi(constraint)
-            | JoinOperator::Anti(constraint)
             | JoinOperator::LeftAnti(constraint)
             | JoinOperator::RightAnti(constraint)
                 if matches!(constraint, JoinConstraint::None) =>

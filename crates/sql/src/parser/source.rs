@@ -102,6 +102,11 @@ impl<'a> Source<'a> {
             None => (message.as_str(), None),
         };
         let at = location.and_then(|at| self.tokens.iter().position(|t| t.span.start == at));
+        if message.starts_with("No infix parser for token")
+            && let Some(token) = at.and_then(|at| self.tokens.get(at))
+        {
+            return Error::statement(format!("there is no operator '{}'", token.token)).at(self.span(token.span));
+        }
         Error::statement(sentence(message)).at(self.span_of(at.unwrap_or(end)))
     }
 

@@ -1,11 +1,12 @@
 //! Standard SQL's spellings of what sqlparser or DataFusion know in one way only: `TRIM(LEADING FROM x)`, `CASE b WHEN 2, 3 THEN`,
-//! `UNKNOWN`, `CAST(ROW(..) AS ROW<..>)`, `LIKE .. ESCAPE`, `WITHIN GROUP` of any aggregate, `COUNT(DISTINCT a, b)`, `LIMIT m, n`.
+//! `UNKNOWN`, `CAST(ROW(..) AS ROW<..>)`, `LIKE .. ESCAPE`, `RLIKE`, `WITHIN GROUP` of any aggregate, `COUNT(DISTINCT a, b)`, `LIMIT m, n`.
 
 use datafusion::arrow::datatypes::DataType;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     CaseWhen, CastKind, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, LimitClause, ObjectNamePart, Offset, OffsetRows, Query, Spanned, TrimWhereField, Value,
+    FunctionArguments, LimitClause, ObjectNamePart, Offset, OffsetRows, Query, Spanned, TrimWhereField, UnaryOperator,
+    Value, WindowFrameBound, WindowFrameUnits, WindowType,
 };
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -123,12 +124,20 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
                 *escape_char = None;
             }
         }
+        Expr::RLike { negated, expr: text, pattern, .. } => {
+            let matches = call("regexp", text.span(), vec![text.as_ref().clone(), pattern.as_ref().clone()]);
+            *expr = match negated {
+                true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(matches) },
+                false => matches,
+            };
+        }
         Expr::Value(v) => {
             if let Value::UnicodeStringLiteral(text) = &mut v.value {
                 v.value = Value::SingleQuotedString(std::mem::take(text));
             }
         }
         Expr::Function(function) => {
+            counted_offsets(function)?;
             within_group(function);
             within_group_over(function);
             count_of_rows(function);
@@ -137,6 +146,28 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             }
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// `ROWS BETWEEN INTERVAL '1' DAY PRECEDING ..`: what counts rows, or groups of them, is a whole number.
+fn counted_offsets(function: &Function) -> Result<()> {
+    let Some(WindowType::WindowSpec(spec)) = &function.over else { return Ok(()) };
+    let Some(frame) = spec.window_frame.as_ref().filter(|f| f.units != WindowFrameUnits::Range) else { return Ok(()) };
+    for bound in std::iter::once(&frame.start_bound).chain(&frame.end_bound) {
+        let (WindowFrameBound::Preceding(Some(offset)) | WindowFrameBound::Following(Some(offset))) = bound else {
+            continue;
+        };
+        let whole = match offset.as_ref() {
+            Expr::Interval(_) => false,
+            Expr::Value(v) => !matches!(&v.value, Value::Number(n, _) if n.parse::<u64>().is_err()),
+            _ => true,
+        };
+        if !whole {
+            return Err(Error::statement(format!("an offset of {} is a whole number", frame.units))
+                .with_hint("RANGE takes the distance of what is ordered by: RANGE BETWEEN INTERVAL '1' DAY PRECEDING AND CURRENT ROW.")
+                .at(place(offset.span())));
+        }
     }
     Ok(())
 }

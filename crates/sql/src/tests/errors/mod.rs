@@ -167,6 +167,31 @@ fn types_that_do_not_fit() {
 }
 
 #[test]
+fn operators_and_frames() {
+    check(
+        "SELECT price DIV 2 FROM bid",
+        expect![[r#"
+        there is no operator 'DIV'
+          --> line 1, column 14
+          |
+        1 | SELECT price DIV 2 FROM bid
+          |              ^^^
+    "#]],
+    );
+    check(
+        "SELECT SUM(price) OVER (ORDER BY ts ROWS BETWEEN INTERVAL '1' DAY PRECEDING AND CURRENT ROW) AS s FROM bid",
+        expect![[r#"
+            an offset of ROWS is a whole number
+              --> line 1, column 59
+              |
+            1 | SELECT SUM(price) OVER (ORDER BY ts ROWS BETWEEN INTERVAL '1' DAY PRECEDING AND CURRENT ROW) AS s FROM bid
+              |                                                           ^^^
+            hint: RANGE takes the distance of what is ordered by: RANGE BETWEEN INTERVAL '1' DAY PRECEDING AND CURRENT ROW.
+        "#]],
+    );
+}
+
+#[test]
 fn groups() {
     check(
         "SELECT auction, price FROM bid GROUP BY auction",
