@@ -98,7 +98,7 @@ fn disorder(batches: &[RecordBatch]) -> Vec<RecordBatch> {
 pub struct Comparison {
     session: Session,
     runtime: Runtime,
-    pub rows: usize,
+    rows: usize,
 }
 
 impl Comparison {
@@ -126,7 +126,7 @@ impl Comparison {
     }
 
     /// Cost of the engine over all rows; how many rows it put out, and in how many epochs.
-    pub fn engine(&self, query: &str, workers: usize, epoch_rows: usize) -> (Cost, usize, usize) {
+    fn engine(&self, query: &str, workers: usize, epoch_rows: usize) -> (Cost, usize, usize) {
         let cut = Cut { seed: 0, workers, rows: CutRows::Exactly(epoch_rows), start: 0 };
         let pipeline = self.pipeline(query);
         self.runtime.block_on(async {
