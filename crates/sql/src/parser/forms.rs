@@ -91,7 +91,7 @@ pub fn word_at(parser: &Parser, n: usize, word: &str) -> bool {
 /// What follows `expr`, if its form is one of ours: `IS [NOT] JSON [VALUE | SCALAR | OBJECT | ARRAY]`,
 /// `[NOT] BETWEEN SYMMETRIC a AND b`, `= ANY (VALUES ..)`.
 pub fn infix(parser: &mut Parser, expr: &Expr) -> Option<Parsed<Expr>> {
-    if let Some(parsed) = quantified::of_values(parser, expr).or_else(|| rlike(parser, expr)) {
+    if let Some(parsed) = quantified::of_values(parser, expr) {
         return Some(parsed);
     }
     if !word_at(parser, 0, "IS") {
@@ -123,25 +123,6 @@ pub fn infix(parser: &mut Parser, expr: &Expr) -> Option<Parsed<Expr>> {
     Some(Ok(match negated {
         true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(is_json) },
         false => is_json,
-    }))
-}
-
-/// `[NOT] RLIKE p` and `[NOT] REGEXP p`, of Hive and MySQL: whether some part of the text matches.
-fn rlike(parser: &mut Parser, expr: &Expr) -> Option<Parsed<Expr>> {
-    let negated = word_at(parser, 0, "NOT");
-    let n = usize::from(negated);
-    if !word_at(parser, n, "RLIKE") && !word_at(parser, n, "REGEXP") {
-        return None;
-    }
-    (0..n).for_each(|_| parser.advance_token());
-    let span = parser.next_token().span;
-    let pattern = parser.parse_subexpr(super::dialect::Dialect.prec_value(Precedence::Like));
-    Some(pattern.map(|pattern| {
-        let matches = call("regexp", span, [expr.clone(), pattern]);
-        match negated {
-            true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(matches) },
-            false => matches,
-        }
     }))
 }
 
