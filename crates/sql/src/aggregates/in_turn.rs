@@ -14,7 +14,7 @@ use tidemill_plan::window::WindowKind;
 
 use crate::catalog::StreamScan;
 use crate::lower::changelog::table_changelog;
-use crate::lower::distinct_on::first_values;
+use crate::lower::distinct_on::whole_rows;
 use crate::windows::node::{WINDOW_COLUMNS, WindowNode};
 
 /// DataFusion's aggregates that look at their rows in turn. Of others only they themselves know.
@@ -80,7 +80,7 @@ fn put_in_order(expr: Expr, by: &[SortExpr]) -> Expr {
 /// `aggregate` with an order where it needs one; `None` where it is as it should be.
 pub(super) fn with_order(aggregate: &Aggregate) -> Result<Option<Aggregate>> {
     // The first rows of groups are whole rows, which all of their columns tell apart.
-    let whole = first_values(aggregate).is_some();
+    let whole = whole_rows(aggregate).is_some();
     let left_open = |e: &Expr| !whole && open(e).is_some();
     if !aggregate.aggr_expr.iter().any(|e| free(e).is_some() || left_open(e)) {
         return Ok(None);

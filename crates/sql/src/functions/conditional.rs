@@ -130,6 +130,7 @@ pub(super) static TYPEOF: Function = Function {
         ("typeof(CAST(NULL AS DECIMAL(10, 2)))", "DECIMAL(10, 2)"),
         ("typeof(to_timestamp_ltz(0, 3))", "TIMESTAMP_LTZ(3)"),
         ("typeof(split('a', ','))", "ARRAY<STRING>"),
+        ("typeof(INTERVAL '1' DAY)", "INTERVAL"),
         ("typeof(str_to_map('a'))", "MAP<STRING, STRING>"),
     ],
     types: |args| match args {

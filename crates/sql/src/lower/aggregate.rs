@@ -15,7 +15,7 @@ use tidemill_core::{Error, Result};
 use tidemill_plan::op::{AggregateCall, Emit, GroupBy};
 
 use super::arrival::in_arrival;
-use super::distinct_on::first_values;
+use super::distinct_on::whole_rows;
 use super::emission::Emission;
 use super::express::refuse_subquery;
 use super::keys::Keys;
@@ -46,7 +46,7 @@ impl Lowering<'_> {
         let keys = Keys::of(aggregate)?;
         let Some(by) = window_keys(&keys, &input, schema) else {
             let input = self.attach(input)?;
-            if let Some(order_by) = first_values(aggregate) {
+            if let Some(order_by) = whole_rows(aggregate) {
                 return self.first_of_each_group(aggregate, input, &order_by, emission);
             }
             return self.updating_aggregate(aggregate, input, &keys, emission);

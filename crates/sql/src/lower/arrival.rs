@@ -4,7 +4,7 @@
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Aggregate, Expr};
 
-use super::distinct_on::first_values;
+use super::distinct_on::whole_rows;
 use super::lowering::Lowering;
 use super::relation::{Origin, Relation, Slot};
 use crate::aggregates::in_turn::{open, ordered, without_order};
@@ -13,7 +13,7 @@ impl Lowering<'_> {
     /// Has the rows of `input` counted as they come, if an aggregate over them depends on it.
     pub(super) fn count_arrivals(&mut self, aggregate: &Aggregate, input: &mut Relation) {
         let depends = |e: &Expr| without_order(e).is_some() || open(e).is_some();
-        if self.is_append(input) && first_values(aggregate).is_none() && aggregate.aggr_expr.iter().any(depends) {
+        if self.is_append(input) && whole_rows(aggregate).is_none() && aggregate.aggr_expr.iter().any(depends) {
             self.numbered(input);
         }
     }

@@ -14,15 +14,23 @@ use super::lowering::Lowering;
 use super::refusal::Lower;
 use super::relation::{Relation, bare_column};
 use super::top_n::First;
+use crate::windows::node::WINDOW_COLUMNS;
 
 /// The order, if all that is asked of each group is its first row in that.
-pub(crate) fn first_values(aggregate: &Aggregate) -> Option<Vec<SortExpr>> {
+fn first_values(aggregate: &Aggregate) -> Option<Vec<SortExpr>> {
     let grouped = !aggregate.group_expr.is_empty();
     let sets = aggregate.group_expr.iter().any(|e| matches!(e, Expr::GroupingSet(_)));
     let mut orders = aggregate.aggr_expr.iter().map(|e| first_value(e).map(|(_, order)| order));
     let order = orders.next()??;
     let same = orders.all(|other| other == Some(order));
     (grouped && !sets && same && !order.is_empty()).then(|| order.to_vec())
+}
+
+/// The order, if the groups are such first rows, whole ones, which all of their columns tell apart where the order does not. Those of a
+/// window are not: they are aggregated with it.
+pub(crate) fn whole_rows(aggregate: &Aggregate) -> Option<Vec<SortExpr>> {
+    let bound = |key: &Expr| bare_column(key).is_some_and(|c| WINDOW_COLUMNS.contains(&c.name.as_str()));
+    if aggregate.group_expr.iter().any(bound) { None } else { first_values(aggregate) }
 }
 
 /// The argument and the order of a call of `FIRST_VALUE`.

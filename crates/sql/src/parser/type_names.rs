@@ -32,6 +32,8 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Time32(_) | DataType::Time64(_) => "TIME".into(),
         DataType::Timestamp(unit, None) => format!("TIMESTAMP({})", digits(unit)),
         DataType::Timestamp(unit, Some(_)) => format!("TIMESTAMP_LTZ({})", digits(unit)),
+        DataType::Interval(_) => "INTERVAL".into(),
+        DataType::Duration(unit) => format!("INTERVAL DAY TO SECOND({})", digits(unit)),
         DataType::List(item) | DataType::LargeList(item) => format!("ARRAY<{}>", field_type(item)),
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(kv) if kv.len() == 2 => {

@@ -18,7 +18,7 @@ use tidemill_core::Result;
 
 use crate::aggregates::in_turn::IN_TURN;
 use crate::error::planning;
-use crate::lower::distinct_on::first_values;
+use crate::lower::distinct_on::whole_rows;
 use crate::subqueries::named_as;
 use crate::windows::arrival::arrival_frame;
 
@@ -38,7 +38,7 @@ fn node(plan: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
         }
         LogicalPlan::Sort(sort) if sort.fetch.is_some() => Ok(Transformed::yes(LogicalPlan::Sort(total(sort)))),
         LogicalPlan::Limit(limit) => limited(limit).map(Transformed::yes),
-        LogicalPlan::Aggregate(groups) if first_values(&groups).is_some() => {
+        LogicalPlan::Aggregate(groups) if whole_rows(&groups).is_some() => {
             Ok(Transformed::yes(LogicalPlan::Aggregate(first_rows(groups)?)))
         }
         LogicalPlan::Window(window)
