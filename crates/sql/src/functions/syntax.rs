@@ -78,7 +78,8 @@ impl ExprPlanner for FlinkSyntax {
             BinaryOperator::Divide => (false, true),
             _ => return Ok(PlannerResult::Original(expr)),
         };
-        let is_interval = |e: &Expr| e.get_type(schema).is_ok_and(|t| matches!(t, DataType::Interval(_)));
+        let is_length = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
+        let is_interval = |e: &Expr| e.get_type(schema).is_ok_and(|t| is_length(&t));
         let is_number = |e: &Expr| e.get_type(schema).is_ok_and(|t| t.is_numeric() || t.is_null());
         Ok(match (is_interval(&expr.left), is_interval(&expr.right)) {
             (true, false) if is_number(&expr.right) => PlannerResult::Planned(scaled(expr.left, expr.right, over)),

@@ -57,8 +57,8 @@ fn others<'a>(plan: &'a LogicalPlan, order: &'a [SortExpr]) -> impl Iterator<Ite
         field.is_ok_and(|f| RowConverter::supports_fields(&[SortField::new(f.data_type().clone())]))
     };
     let columns = plan.schema().columns().into_iter().filter(comparable).map(Expr::Column);
-    let place = |e: &Expr| match e {
-        Expr::Column(c) => plan.schema().maybe_index_of_column(c),
+    let place = |e: &Expr| match e.clone().unalias_nested().data {
+        Expr::Column(c) => plan.schema().maybe_index_of_column(&c),
         _ => None,
     };
     let named: Vec<_> = order.iter().filter_map(|by| place(&by.expr)).collect();
