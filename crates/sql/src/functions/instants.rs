@@ -1,12 +1,14 @@
 //! Columns of timestamps, dates and times of day, of any unit, read as one kind of thing.
 
+use std::ops::RangeInclusive;
+
 use arrow::array::{Array, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
     DataType, Date32Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
     TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use datafusion::common::Result;
 use tidemill_core::time::ticks_per_second;
 
@@ -101,6 +103,12 @@ impl<'a> Instants<'a> {
 pub(super) fn from_ticks(ticks: i64, per_second: i64) -> Option<NaiveDateTime> {
     let nanos = ticks.rem_euclid(per_second) * (1_000_000_000 / per_second);
     Some(DateTime::from_timestamp(ticks.div_euclid(per_second), nanos as u32)?.naive_utc())
+}
+
+/// The ticks that are a date and a time.
+pub(super) fn all_ticks(per_second: i64) -> RangeInclusive<i64> {
+    let ticks = |of: DateTime<Utc>| of.timestamp().saturating_mul(per_second);
+    ticks(DateTime::<Utc>::MIN_UTC)..=ticks(DateTime::<Utc>::MAX_UTC)
 }
 
 /// A date and time as a count of ticks since 1970, rounded down; nothing where the count does not fit.

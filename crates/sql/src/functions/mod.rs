@@ -171,6 +171,7 @@ pub static ALL: &[(&str, &[&Function])] = &[
         &[
             &number::MOD,
             &number::POWER,
+            &number::SQRT,
             &number::LOG,
             &number::E,
             &number::SIGN,
@@ -199,6 +200,7 @@ pub static ALL: &[(&str, &[&Function])] = &[
             &collection::ARRAY_SORT,
             &collection::MAP_FROM_ARRAYS,
             &collection::MAP_UNION,
+            &collection::MAP_VALUE,
         ],
     ),
 ];

@@ -1,11 +1,11 @@
-//! Arithmetic: `MOD`, `POWER`, `LOG`, `SIGN`, `ROUND`, `TRUNCATE`, `E`.
+//! Arithmetic: `MOD`, `POWER`, `SQRT`, `LOG`, `SIGN`, `ROUND`, `TRUNCATE`, `E`.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
 use arrow::compute::cast;
 use arrow::compute::kernels::numeric::rem;
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::functions::math;
 use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
@@ -46,6 +46,19 @@ pub(super) static POWER: Function = Function {
     compute: |call| {
         let (base, exponent) = (call.double(0)?, call.double(1)?);
         call.collected::<f64, Float64Array>(|row| Ok(base.at(row).zip(exponent.at(row)).map(|(b, e)| b.powf(e))))
+    },
+    ..Function::PLAIN
+};
+
+pub(super) static SQRT: Function = Function {
+    names: &["sqrt"],
+    usage: "SQRT(number)",
+    about: "The square root, as DOUBLE. A number below 0 has none: NaN, as LN has it.",
+    examples: &[("sqrt(9)", "3.0"), ("sqrt(-1)", "NaN")],
+    types: |args| takes(args, &[Kind::Double], 1, DataType::Float64),
+    compute: |call| {
+        let numbers = call.array(0)?;
+        Ok(Arc::new(numbers.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::sqrt)))
     },
     ..Function::PLAIN
 };
@@ -95,9 +108,8 @@ pub(super) static SIGN: Function = Function {
     },
     compute: |call| {
         let numbers = cast(&call.array(0)?, &DataType::Float64)?;
-        let signs: Float64Array = numbers
-            .as_primitive::<arrow::datatypes::Float64Type>()
-            .unary(|x| if x == 0.0 || x.is_nan() { x } else { x.signum() });
+        let signs: Float64Array =
+            numbers.as_primitive::<Float64Type>().unary(|x| if x == 0.0 || x.is_nan() { x } else { x.signum() });
         Ok(cast(&signs, call.result_type())?)
     },
     ..Function::PLAIN

@@ -1,19 +1,19 @@
 //! The function calls with words inside: `EXTRACT(DOW FROM t)`, `SUBSTRING(s FROM 2)`, `POSITION(a IN s)`; and operators that are functions here:
-//! `INTERVAL '1' DAY * n`.
+//! `INTERVAL '1' DAY * n`, `map[key]`.
 //!
 //! DataFusion's planner asks its expression planners, first to last, which function such a form is, and never looks
 //! into the registry. This one must come before DataFusion's own.
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, ScalarUDF};
 use sqlparser::ast::BinaryOperator;
 use tidemill_core::EpochClock;
 
 use super::declaration::{FlinkFunction, Function};
 use super::scaled_interval::scaled;
-use super::{text, time};
+use super::{collection, text, time};
 use crate::compared::compared_with_boolean;
 
 /// Plans the forms with words inside as the functions of this module.
@@ -88,6 +88,22 @@ impl ExprPlanner for FlinkSyntax {
             }
             _ => PlannerResult::Original(expr),
         })
+    }
+
+    fn plan_field_access(
+        &self,
+        raw: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        let GetFieldAccess::ListIndex { key } = &raw.field_access else { return Ok(PlannerResult::Original(raw)) };
+        let map = raw.expr.get_type(schema)?;
+        let Some(of) = collection::key_type(&map) else { return Ok(PlannerResult::Original(raw)) };
+        // A constant is a field, which DataFusion knows to take out of what it reads.
+        if matches!(key.as_ref(), Expr::Literal(value, _) if value.data_type() == *of && !value.is_null()) {
+            return Ok(PlannerResult::Original(raw));
+        }
+        let key = key.as_ref().clone();
+        Ok(PlannerResult::Planned(self.call(&collection::MAP_VALUE, vec![raw.expr, key])))
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> Result<PlannerResult<Vec<Expr>>> {

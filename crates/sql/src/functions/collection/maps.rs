@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, MapArray, MutableArrayData, StructArray};
+use arrow::array::{Array, AsArray, MapArray, MutableArrayData, StructArray, UInt64Array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::kernels::cmp::eq;
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, internal_err};
@@ -42,6 +44,54 @@ fn entry_types(map: &DataType) -> Option<(&DataType, &DataType)> {
         _ => None,
     }
 }
+
+/// The type of the keys of a map, if they can be compared with others here.
+pub(in super::super) fn key_type(map: &DataType) -> Option<&DataType> {
+    entry_types(map).map(|(key, _)| key).filter(|key| !key.is_nested())
+}
+
+pub(in super::super) static MAP_VALUE: Function = Function {
+    names: &["map_value"],
+    usage: "MAP_VALUE(map, key)",
+    about: "The value of a key, NULL if the map does not have it; the same as `map[key]`.",
+    examples: &[
+        ("map_value(str_to_map('a=1,b=2'), 'b')", "2"),
+        ("map_value(str_to_map('a=1'), 'b')", "NULL"),
+        ("map_value(str_to_map('a=1'), CAST(NULL AS STRING))", "NULL"),
+    ],
+    types: |args| {
+        let [map, given] = args else { return None };
+        let (key, value) = (key_type(map)?, entry_types(map)?.1);
+        // A whole number that no key can be is no error.
+        let given = match key.is_integer() && given.is_integer() {
+            true => given.clone(),
+            false => common(key, given).filter(|common| common == key)?,
+        };
+        Some(Types { args: vec![map.clone(), given], result: value.clone() })
+    },
+    compute: |call| {
+        let (maps, mut wanted) = (call.array(0)?, call.array(1)?);
+        let maps: &MapArray = maps.as_map();
+        let offsets = maps.value_offsets();
+        let entries = |row: usize| offsets[row] as usize..offsets[row + 1] as usize;
+        let first = offsets[0] as usize;
+        let mut keys = maps.keys().slice(first, offsets[maps.len()] as usize - first);
+        if keys.data_type() != wanted.data_type() {
+            (keys, wanted) = (cast(&keys, &DataType::Int64)?, cast(&wanted, &DataType::Int64)?);
+        }
+        // The row of each entry.
+        let rows = (0..maps.len()).flat_map(|row| entries(row).map(move |_| row as u64));
+        let wanted = take(&wanted, &UInt64Array::from_iter_values(rows), None)?;
+        let same = eq(&keys, &wanted)?;
+        let is_same = |entry: &usize| same.is_valid(entry - first) && same.value(entry - first);
+        let places = (0..maps.len()).map(|row| {
+            let found = maps.is_valid(row).then(|| entries(row).find(is_same)).flatten();
+            found.map(|entry| entry as u64)
+        });
+        Ok(take(maps.values(), &places.collect::<UInt64Array>(), None)?)
+    },
+    ..Function::PLAIN
+};
 
 /// The type of maps with keys and values of these types.
 fn map_of(key: DataType, value: DataType) -> DataType {

@@ -17,7 +17,7 @@ use super::declaration::{Function, Types};
 
 pub(super) use arranged::{ARRAY_CONCAT, ARRAY_SLICE, ARRAY_SORT};
 pub(super) use elements::{ARRAY_APPEND, ARRAY_CONTAINS, ARRAY_POSITION, ARRAY_PREPEND, ARRAY_REMOVE};
-pub(super) use maps::{MAP_FROM_ARRAYS, MAP_UNION};
+pub(super) use maps::{MAP_FROM_ARRAYS, MAP_UNION, MAP_VALUE, key_type};
 
 fn element_type(array: &DataType) -> Option<&DataType> {
     match array {

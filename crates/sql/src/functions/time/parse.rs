@@ -12,7 +12,7 @@ use tidemill_core::time::ticks_per_second;
 
 use super::super::call::{Call, Compiled};
 use super::super::declaration::{Function, Kind, TIMESTAMP_3, takes, timestamp_ltz};
-use super::super::instants::{column_of, to_ticks};
+use super::super::instants::{all_ticks, column_of, to_ticks};
 use super::super::pattern::{Parsed, Pattern, Rest, parse_standard};
 use super::super::zone::Zone;
 
@@ -80,7 +80,8 @@ pub(in super::super) static TO_TIMESTAMP_LTZ: Function = Function {
     usage: "TO_TIMESTAMP_LTZ(number[, precision]) or TO_TIMESTAMP_LTZ(string[, pattern[, zone]])",
     about: "A count since 1970-01-01 00:00 UTC as TIMESTAMP_LTZ: of seconds (precision 0), milliseconds (3, the \
             default), microseconds (6) or nanoseconds (9). Or a text, read as by TO_TIMESTAMP, in a time zone \
-            (without one: UTC). The result has precision 3, or that of the count if it is finer.",
+            (without one: UTC). The result has precision 3, or that of the count if it is finer. NULL where it \
+            cannot be read, or is too far away for a date.",
     examples: &[
         ("to_timestamp_ltz(1706695509, 0)", "2024-01-31 10:05:09Z"),
         ("to_timestamp_ltz(1706695509123, 3)", "2024-01-31 10:05:09.123Z"),
@@ -92,6 +93,7 @@ pub(in super::super) static TO_TIMESTAMP_LTZ: Function = Function {
         ("to_timestamp_ltz('2024-01-31 10:05:09 +0800', 'yyyy-MM-dd HH:mm:ss X')", "2024-01-31 02:05:09Z"),
         ("to_timestamp_ltz('soon')", "NULL"),
         ("to_timestamp_ltz(9223372036854775807, 0)", "NULL"),
+        ("to_timestamp_ltz(1706695509000000000, 3)", "NULL"),
         ("to_timestamp_ltz(CAST(NULL AS BIGINT), 3)", "NULL"),
     ],
     types: |args| {
@@ -132,22 +134,23 @@ pub(in super::super) static TO_TIMESTAMP_LTZ: Function = Function {
                 Some(p) => exec_err!("TO_TIMESTAMP_LTZ has no precision {p}: it is 0, 3, 6 or 9"),
             }
         };
+        let all = all_ticks(per_second);
         if call.type_of(0) == &DataType::Float64 {
             let count = call.double(0)?;
             return column_of(call.result_type(), call.rows, |row| {
                 let (Some(count), Some(scale)) = (count.at(row), scale(row)?) else { return Ok(None) };
                 let ticks = (count * per_second as f64 / scale as f64).trunc();
-                Ok((ticks.abs() < i64::MAX as f64).then_some(ticks as i64))
+                Ok((ticks.abs() < i64::MAX as f64).then_some(ticks as i64).filter(|ticks| all.contains(ticks)))
             });
         }
         let count = call.int(0)?;
         column_of(call.result_type(), call.rows, |row| {
             let (Some(count), Some(scale)) = (count.at(row), scale(row)?) else { return Ok(None) };
-            Ok(if per_second >= scale {
-                count.checked_mul(per_second / scale)
-            } else {
-                Some(count.div_euclid(scale / per_second))
-            })
+            let ticks = match per_second >= scale {
+                true => count.checked_mul(per_second / scale),
+                false => Some(count.div_euclid(scale / per_second)),
+            };
+            Ok(ticks.filter(|ticks| all.contains(ticks)))
         })
     },
     ..Function::PLAIN
