@@ -201,19 +201,28 @@ impl Planner {
     fn mending<N: resolve::Node, T>(&self, mut node: N, plan: impl Fn(&N) -> PlanResult<T>) -> Result<T> {
         // What was wrong with columns of one name is said of the query as it was written.
         let mut duplicate = None;
+        // And so of what is neither a table nor a row.
+        let mut star: Option<(String, DataFusionError)> = None;
         let mut merged = resolve::MergedColumns::default();
         for _ in 0..MENDS {
             match plan(&node) {
                 Ok(planned) => return Ok(planned),
                 Err(e) => {
                     let is_duplicate = resolve::is_duplicate(&e);
+                    let star_of = resolve::star_of(&e);
                     let mended = resolve::mend(&mut node, &e, &self.opened_columns(), &mut merged)
                         .map_err(|e| resolve::locate(e, &node, &self.state))?;
                     if !mended {
-                        let first = if is_duplicate { duplicate } else { None };
+                        let first = match star.filter(|(name, _)| resolve::is_no_column(&e, name)) {
+                            Some((_, star)) => Some(star),
+                            None if is_duplicate => duplicate,
+                            None => None,
+                        };
                         return Err(self.explained(first.unwrap_or(e), &node));
                     }
-                    if is_duplicate && duplicate.is_none() {
+                    if let Some(name) = star_of {
+                        star = Some((name, e));
+                    } else if is_duplicate && duplicate.is_none() {
                         duplicate = Some(e);
                     }
                 }

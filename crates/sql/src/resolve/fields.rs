@@ -6,6 +6,7 @@ use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess};
 
+use super::row_stars;
 use crate::catalog::names::{Found, find};
 
 /// Finds fields. What it does not find it leaves to DataFusion, which says so.
@@ -39,7 +40,9 @@ impl ExprPlanner for FieldNames {
         let GetFieldAccess::NamedStructField { name: ScalarValue::Utf8(Some(name)) } = &raw.field_access else {
             return Ok(PlannerResult::Original(raw));
         };
-        match field_of(&raw.expr.get_type(schema)?, name) {
+        let of = raw.expr.get_type(schema)?;
+        row_stars::answer(&of, name)?;
+        match field_of(&of, name) {
             Some(found) => Ok(PlannerResult::Planned(get_field(raw.expr, found.name().as_str()))),
             None => Ok(PlannerResult::Original(raw)),
         }

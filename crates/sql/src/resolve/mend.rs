@@ -11,6 +11,7 @@ use super::call_names::name_calls;
 use super::duplicates::number_fields;
 use super::grouped_once::group_once;
 use super::named_casts::name_casts;
+use super::row_stars;
 use super::using::{MergedColumns, mark_stars, name_parts, write_out};
 use crate::catalog::names::{Found, ambiguous, find};
 use crate::error::{WHICH_TABLE, column_span, error_span, missing_column};
@@ -30,7 +31,7 @@ pub(crate) fn mend<N: Node>(
     opened: &[Column],
     merged: &mut MergedColumns,
 ) -> Result<bool> {
-    if write_out(node, error, merged)? {
+    if write_out(node, error, merged)? || row_stars::write_out(node, error) {
         return Ok(true);
     }
     let Some((wrong, valid)) = missing_column(error) else {

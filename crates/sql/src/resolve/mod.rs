@@ -4,6 +4,7 @@
 //! find what differs only in case: common table expressions, tables of outer queries, columns, fields of rows. `shadowed`
 //! tells common table expressions of one name apart, `duplicates` columns of one name, `grouped_once` leaves second ones out of GROUP BY, and `named_casts` expressions that
 //! differ by a cast. `counted_rows` counts the rows of one table. `using` writes joins by the names of columns out.
+//! `row_stars` writes the fields of a row out.
 //! `lateral_names` keeps the names of columns from outside. `locate` finds the place of an error.
 
 mod aliases;
@@ -19,6 +20,7 @@ mod locate;
 mod mend;
 mod named_casts;
 mod provider;
+mod row_stars;
 mod shadowed;
 mod using;
 
@@ -34,6 +36,7 @@ pub(crate) use locate::locate;
 pub(crate) use mend::{is_duplicate, mend};
 pub(crate) use named_casts::without as without_named_casts;
 pub(crate) use provider::Provider;
+pub(crate) use row_stars::{is_no_column, star_of};
 pub(crate) use shadowed::rename_shadowing;
 pub(crate) use using::{MergedColumns, UsingPlanner, mark as mark_using};
 
