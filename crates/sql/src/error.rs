@@ -24,7 +24,7 @@ pub(crate) fn planning(error: DataFusionError) -> Error {
         },
         DataFusionError::SchemaError(e, _) => schema_error(&e),
         DataFusionError::NotImplemented(message) => {
-            how_far(&message).unwrap_or_else(|| Error::unsupported(sentence(&message)))
+            out_of_place(&message).unwrap_or_else(|| Error::unsupported(sentence(&message)))
         }
         DataFusionError::Plan(message)
         | DataFusionError::Configuration(message)
@@ -177,8 +177,11 @@ fn plan_error(message: &str) -> Error {
             Error::statement(format!("column '{column}' is neither in the GROUP BY nor inside an aggregate function"));
         return error.with_hint("Add it to the GROUP BY, or take one of its values: MAX(..), FIRST_VALUE(..).");
     }
-    if let Some(error) = how_far(&message) {
+    if let Some(error) = out_of_place(&message) {
         return error;
+    }
+    if let Some(name) = message.strip_prefix("invalid qualifier ") {
+        return Error::statement(format!("there is neither a table nor a row '{name}' here, as '{name}.*' asks for"));
     }
     if let Some(field) = message.strip_prefix("field ").and_then(|m| m.strip_suffix(" not found in struct")) {
         return Error::statement(format!("there is no field '{field}' in the ROW"));
@@ -186,12 +189,29 @@ fn plan_error(message: &str) -> Error {
     Error::statement(message)
 }
 
-fn how_far(message: &str) -> Option<Error> {
-    let constant = message.contains("only support Literal types for field at idx");
-    constant.then(|| {
-        Error::statement("how far LAG and LEAD look, and into how many NTILE divides, must be a constant")
-            .with_hint("Another row of the partition is found by number: number them with ROW_NUMBER, and join a view of them with itself.")
-    })
+/// What stands where it cannot stand, or is no constant where it has to be one.
+fn out_of_place(message: &str) -> Option<Error> {
+    const UNPLANNED: &str = "hysical plan does not support logical expression ";
+    let unplanned = |what: &str| message.split_once(UNPLANNED).is_some_and(|(_, rest)| rest.starts_with(what));
+    let (message, hint) = if message.contains("only support Literal types for field at idx") {
+        (
+            "how far LAG and LEAD look, and into how many NTILE divides, must be a constant",
+            "Another row of the partition is found by number: number them with ROW_NUMBER, and join a view of them with itself.",
+        )
+    } else if unplanned("WindowFunction(") {
+        (
+            "a function with OVER stands in SELECT, QUALIFY or ORDER BY only",
+            "Ask over it: SELECT * FROM (SELECT *, ROW_NUMBER() OVER (..) AS n FROM ..) WHERE n = 1.",
+        )
+    } else if unplanned("AggregateFunction(") {
+        (
+            "an aggregate function stands in SELECT, HAVING, QUALIFY or ORDER BY only",
+            "Group by what a query in FROM has as a column: FROM (SELECT .., COUNT(*) AS n ..) GROUP BY n. A number in GROUP BY is a place in SELECT.",
+        )
+    } else {
+        return None;
+    };
+    Some(Error::statement(message).with_hint(hint))
 }
 
 fn internal(message: &str) -> Error {

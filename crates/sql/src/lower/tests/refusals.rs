@@ -63,3 +63,27 @@ fn windows_that_would_never_close() {
         hint: Declare WATERMARK FOR paid AS paid - INTERVAL '5' SECOND in CREATE TABLE, and hand the column on as it is; or ask for EMIT CHANGES."#]],
     );
 }
+
+#[test]
+fn what_stands_where_it_cannot() {
+    super::sql::check(
+        "SELECT auction FROM old WHERE ROW_NUMBER() OVER (PARTITION BY auction ORDER BY at) = 1",
+        expect![[r#"
+            a function with OVER stands in SELECT, QUALIFY or ORDER BY only
+               --> line 13, column 1
+               |
+            13 | SELECT auction FROM old WHERE ROW_NUMBER() OVER (PARTITION BY auction ORDER BY at) = 1
+               | ^^^^^^
+            hint: Ask over it: SELECT * FROM (SELECT *, ROW_NUMBER() OVER (..) AS n FROM ..) WHERE n = 1."#]],
+    );
+    super::sql::check(
+        "SELECT auction, COUNT(*) FROM old GROUP BY COUNT(*), auction",
+        expect![[r#"
+        an aggregate function stands in SELECT, HAVING, QUALIFY or ORDER BY only
+           --> line 13, column 1
+           |
+        13 | SELECT auction, COUNT(*) FROM old GROUP BY COUNT(*), auction
+           | ^^^^^^
+        hint: Group by what a query in FROM has as a column: FROM (SELECT .., COUNT(*) AS n ..) GROUP BY n. A number in GROUP BY is a place in SELECT."#]],
+    );
+}
