@@ -55,6 +55,18 @@ pub(crate) fn ordered(expr: Expr, by: &[SortExpr]) -> Expr {
     if without_order(&expr).is_some() || open(&expr).is_some() { put_in_order(expr, by) } else { expr }
 }
 
+/// `order` without what it has twice, under whatever name: `ORDER BY a, a`. DataFusion leaves that out at some places only, and panics.
+pub(super) fn each_once(order: &[SortExpr]) -> Vec<SortExpr> {
+    let mut seen = vec![];
+    let first = |by: &&SortExpr| {
+        let plain = by.expr.clone().unalias_nested().data;
+        let new = !seen.contains(&plain);
+        seen.push(plain);
+        new
+    };
+    order.iter().filter(first).cloned().collect()
+}
+
 fn put_in_order(expr: Expr, by: &[SortExpr]) -> Expr {
     match expr {
         Expr::Alias(mut alias) => {
@@ -68,9 +80,8 @@ fn put_in_order(expr: Expr, by: &[SortExpr]) -> Expr {
                 call.func = first_value_udaf();
                 call.params.null_treatment = Some(NullTreatment::IgnoreNulls);
             }
-            let order = &mut call.params.order_by;
-            let more: Vec<_> = by.iter().filter(|s| !order.iter().any(|o| o.expr == s.expr)).cloned().collect();
-            order.extend(more);
+            call.params.order_by.extend_from_slice(by);
+            call.params.order_by = each_once(&call.params.order_by);
             Expr::AggregateFunction(call).alias(name)
         }
         other => other,

@@ -54,6 +54,12 @@ fn call(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             if own {
                 call.func = Arc::new(AggregateUDF::new_from_impl(Fitted::new(call.func, true)));
             }
+            let once = in_turn::each_once(&call.params.order_by);
+            if once.len() < call.params.order_by.len() {
+                let name = Expr::AggregateFunction(call.clone()).schema_name().to_string();
+                call.params.order_by = once;
+                return Ok(Transformed::yes(Expr::AggregateFunction(call).alias(name)));
+            }
             Ok(Transformed::new_transformed(Expr::AggregateFunction(call), own))
         }
         Expr::WindowFunction(call) => over(*call, schema),

@@ -57,6 +57,7 @@ fn others<'a>(plan: &'a LogicalPlan, order: &'a [SortExpr]) -> impl Iterator<Ite
         field.is_ok_and(|f| RowConverter::supports_fields(&[SortField::new(f.data_type().clone())]))
     };
     let columns = plan.schema().columns().into_iter().filter(comparable).map(Expr::Column);
+    // By another name as well, which a part that several expressions have in common has: a column twice in an order is a panic in DataFusion.
     let place = |e: &Expr| match e.clone().unalias_nested().data {
         Expr::Column(c) => plan.schema().maybe_index_of_column(&c),
         _ => None,
