@@ -1,14 +1,16 @@
-//! `(a, b) IN (SELECT x, y ..)`, which DataFusion's planner does not know, in words that it does.
+//! `(a, b) IN (SELECT x, y ..)`, or `ROW(a, b) IN ..`, which DataFusion's planner does not know, in words that it does.
 //!
 //! As a condition it is `EXISTS (SELECT 1 FROM (SELECT x, y ..) AS t (x, y) WHERE t.x = a AND t.y = b)`, and `NOT IN` is that no row may be equal:
 //! `NOT EXISTS (.. WHERE (t.x = a AND t.y = b) IS NOT FALSE)`. As a value it is put together from both, since it may be NULL.
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Ident, Query, Select, SetExpr, Spanned, TableAliasColumnDef, TableFactor, UnaryOperator,
+    BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, Spanned, TableAliasColumnDef, TableFactor,
+    UnaryOperator,
 };
 use sqlparser::parser::Parser;
 
 use super::dialect::Dialect;
+use super::row_null::row;
 
 /// The name of the subquery's rows.
 const ROWS: &str = "__in";
@@ -56,11 +58,21 @@ pub(super) fn rewrite_value(expr: &mut Expr) {
 fn row_in(expr: &Expr) -> Option<(Vec<Expr>, Query, bool)> {
     match expr {
         Expr::Nested(inner) => row_in(inner),
-        Expr::InSubquery { expr, subquery, negated } => match expr.as_ref() {
-            Expr::Tuple(row) if row.len() > 1 => Some((row.clone(), subquery.as_ref().clone(), *negated)),
-            _ => None,
-        },
+        Expr::InSubquery { expr, subquery, negated } => {
+            let row = row(expr).filter(|row| row.len() > 1 && !has_one_column(subquery))?;
+            Some((row, subquery.as_ref().clone(), *negated))
+        }
         _ => None,
+    }
+}
+
+/// Whether a query has one column, which then is a row itself.
+fn has_one_column(query: &Query) -> bool {
+    match query.body.as_ref() {
+        SetExpr::Select(select) => {
+            matches!(&select.projection[..], [SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. }])
+        }
+        _ => false,
     }
 }
 
