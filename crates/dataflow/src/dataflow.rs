@@ -167,8 +167,14 @@ impl Dataflow {
         self.rows_so_far = self.rows_so_far.saturating_add(out.rows_in);
         // The last epoch puts out whatever is left, however few rows come with it.
         let much = ends && self.rows_so_far >= PARALLEL_ROWS;
+        // Few rows are not worth waking the crew for. But where an earlier stage had many, handing over costs next to nothing,
+        // and a few rows may close a window of many groups.
+        let mut awake = false;
         for stage in 0..self.layout.stages.len() {
-            self.run_stage(stage, much)?;
+            let rows = self.rows_waiting(stage);
+            let at_once = self.workers.len() > 1 && (much || rows >= PARALLEL_ROWS || (awake && rows > 0));
+            awake |= at_once;
+            self.run_stage(stage, at_once)?;
         }
         self.collect(&mut out);
         Ok(out)
@@ -208,11 +214,12 @@ impl Dataflow {
         Ok(rows)
     }
 
-    fn run_stage(&mut self, stage: usize, much: bool) -> Result<()> {
-        let steps = &self.layout.stages[stage];
-        let parallel = self.workers.len() > 1
-            && (much || self.workers.iter().map(|w| w.rows_waiting(steps)).sum::<usize>() >= PARALLEL_ROWS);
-        if parallel {
+    fn rows_waiting(&self, stage: usize) -> usize {
+        self.workers.iter().map(|w| w.rows_waiting(&self.layout.stages[stage])).sum()
+    }
+
+    fn run_stage(&mut self, stage: usize, at_once: bool) -> Result<()> {
+        if at_once {
             let crew = match self.crew.take() {
                 Some(crew) => crew,
                 None => Crew::start(&self.layout)?,
