@@ -179,6 +179,41 @@ fn of_a_table_of_changes_the_history_is_joined() {
     );
 }
 
+/// Where the table ends, its first rows are known when they are joined. Before, an earlier one may come and take the first one's place.
+#[test]
+fn the_first_row_of_a_key_is_its_only_version() {
+    let first = |of: &str| {
+        format!(
+            "CREATE TABLE past (cur STRING, rate DOUBLE, at TIMESTAMP(3), WATERMARK FOR at AS at) WITH ('connector' = 'ends');
+             CREATE VIEW first_rates AS SELECT cur, rate, at FROM (
+               SELECT *, ROW_NUMBER() OVER (PARTITION BY cur ORDER BY at) AS rn FROM {of}) WHERE rn = 1;
+             SELECT o.id, r.rate FROM orders o LEFT JOIN first_rates FOR SYSTEM_TIME AS OF o.ts AS r ON o.cur = r.cur"
+        )
+    };
+    plan(
+        &first("past"),
+        expect![[r#"
+        Sink result  [append, unbounded]
+          Project id, rate  [append, unbounded]
+            TemporalJoin left ts >= at on=[cur = cur] emit=once  [append, event time ts, unbounded]
+              Source orders columns=[id, cur, ts] watermark=ts - 5 s  [append, event time ts, unbounded]
+              Deduplicate key=[cur] keep=the first by at emit=at the end  [append, bounded]
+                Source past columns=[cur, rate, at] watermark=at  [append, event time at, bounded]
+        warning: TemporalJoin over 'orders', 'past' keeps the last version of each key of the right side, beside what the watermark has not passed, and never lets go of it: it is as many rows as the right side has keys.
+    "#]],
+    );
+    plan(
+        &first("history"),
+        expect![[r#"
+        a join FOR SYSTEM_TIME AS OF a result whose rows are taken back is not supported: it has no versions
+           --> line 25, column 14
+           |
+        25 |              SELECT o.id, r.rate FROM orders o LEFT JOIN first_rates FOR SYSTEM_TIME AS OF o.ts AS r ON o.cur = r.cur
+           |              ^^^^^^
+        hint: Join the rows that it is made of: a table with a PRIMARY KEY and a WATERMARK."#]],
+    );
+}
+
 #[test]
 fn a_lookup_join_asks_at_the_rim() {
     plan(
