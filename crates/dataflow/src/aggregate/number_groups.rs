@@ -1,6 +1,6 @@
 //! Groups by one key that is a whole number or a time, the most frequent of all.
 //!
-//! The same as DataFusion's, in two thirds of the time: a key is found in the place that its hash says, and stands there together with
+//! The same as DataFusion's, in three quarters of the time: a key is found in the place that its hash says, and stands there together with
 //! its group's number, where a general table reads a byte of the hash, then the hash and the number, then the key.
 
 use std::mem::size_of;

@@ -5,7 +5,7 @@
 //!   sets (DataFusion drops all three in silence);
 //! - `GROUPING SETS (ROLLUP (a, b), GROUPING SETS ((c)))` and `ROLLUP (a, (b, c))` are written out, set by set;
 //! - a number in a set is a place in the SELECT list, as it is outside of sets, and not a constant;
-//! - what is named twice (`GROUP BY a, a`, `CUBE (a, a)`) groups once: DataFusion would have two columns of one name.
+//! - what a set names twice (`GROUPING SETS ((a, a))`, `CUBE (a, a)`) groups once: DataFusion would have two columns of one name.
 
 use std::ops::ControlFlow;
 
@@ -77,7 +77,6 @@ pub(super) fn rewrite(select: &mut Select) -> ControlFlow<Error> {
             }
         };
     }
-    *groups = once(std::mem::take(groups));
     for group in groups {
         let (Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)) = group else { continue };
         sets.iter_mut().flatten().try_for_each(|e| by_place(e, projection))?;

@@ -14,7 +14,8 @@ use datafusion::logical_expr::{
 
 use crate::as_of::bind::is_processing_time;
 
-const ARRIVAL: &str = "__arrival";
+/// The column with the number of a row as it came.
+pub(super) const ARRIVAL: &str = "__arrival";
 
 /// Of these the last rows to come may be asked for, by `ORDER BY PROCTIME() DESC`: no frame tells which rows they see.
 const RANKS: &[&str] = &["row_number", "rank", "dense_rank"];

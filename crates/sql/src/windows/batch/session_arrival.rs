@@ -12,9 +12,8 @@ use datafusion::logical_expr::{Aggregate, Expr, Extension, LogicalPlan, LogicalP
 use tidemill_plan::window::WindowKind;
 
 use crate::aggregates::in_turn::{open, ordered, without_order};
+use crate::windows::arrival::ARRIVAL;
 use crate::windows::node::WindowNode;
-
-const ARRIVAL: &str = "__arrival";
 
 /// `plan` with such aggregates over sessions ordered by how their rows came.
 pub(super) fn kept(plan: LogicalPlan) -> Result<LogicalPlan> {
