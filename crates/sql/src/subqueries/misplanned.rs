@@ -158,12 +158,9 @@ fn is_equality(condition: &Expr) -> bool {
 /// Whether the row that an aggregate has over nothing, of which outer columns decide, is asked for more than its value.
 fn row_over_nothing(plan: &LogicalPlan) -> bool {
     match plan {
-        LogicalPlan::Projection(projection) => match projection.input.as_ref() {
-            LogicalPlan::Aggregate(aggregate) => {
-                over_all(aggregate) && !projection.expr.iter().all(is_plain_value) || row_over_nothing(&aggregate.input)
-            }
-            other => row_over_nothing(other),
-        },
+        LogicalPlan::Projection(projection) if projection.expr.iter().all(is_plain_value) => {
+            row_over_nothing(&projection.input)
+        }
         LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => below_more(&aggregate.input),
         other => below_more(other),
     }
