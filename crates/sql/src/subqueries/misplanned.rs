@@ -8,6 +8,8 @@
 //!   too, which DataFusion only sees where the value is the subquery's, or a plain calculation with it.
 //! - A condition on outer columns other than `column = outer column` below a grouping or a DISTINCT: rows of several of its values are
 //!   several groups then.
+//! - A condition on outer columns that holds a subquery of its own: it is pulled up with what is joined for that, under names that
+//!   are no longer there.
 //! - A condition on outer columns that reads a column whose name another has as well: above the subquery they are one.
 //! - `x > ANY (..)` over the same table as the rows: both sides are compared as if they were one column. `MIN(x) IN (SELECT MIN(x) ..)`:
 //!   neither has a table's name, so that the join that it becomes would not know which is which.
@@ -122,8 +124,19 @@ fn below(subquery: &Subquery) -> bool {
     super::is_correlated(subquery)
         && (plan.exists(held_back).unwrap_or(false)
             || row_over_nothing(plan)
+            || plan.exists(asks_beside_outer).unwrap_or(false)
             || plan.exists(groups_apart).unwrap_or(false)
             || same_names(plan))
+}
+
+/// Whether a condition on outer columns holds a subquery of its own.
+fn asks_beside_outer(node: &LogicalPlan) -> PlanResult<bool> {
+    let mut found = false;
+    node.apply_expressions(|expr| {
+        found |= split_conjunction(expr).into_iter().any(|e| e.contains_outer() && super::asks(e));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
 }
 
 /// Whether groups would be told apart by what a condition compares with outer columns.
