@@ -179,6 +179,7 @@ impl Planner {
         resolve::without_named_casts(plan)
             .and_then(resolve::without_counted_rows)
             .and_then(compared::written_out)
+            .and_then(windows::peer_frames::in_groups)
             .map_err(planning)
     }
 
