@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef, Schema};
-use datafusion::common::Result;
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{AggregateFunctionParams, WindowFunctionParams};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, ReversedUDAF, SetMonotonicity, Signature,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, ExprSchemable, GroupsAccumulator, ReversedUDAF, SetMonotonicity,
+    Signature,
 };
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use datafusion::scalar::ScalarValue;
@@ -46,6 +47,17 @@ pub(super) fn type_for_null(function: &AggregateUDF) -> Option<DataType> {
         Ok(of) if of.is_numeric() => Some(of),
         _ => None,
     }
+}
+
+/// Makes `arg` one of a type that the function takes, where it plans with others as well. Returns whether anything changed.
+///
+/// APPROX_COUNT_DISTINCT has no hash for floating-point numbers. Different ones have different texts.
+pub(super) fn of_a_type_it_takes(function: &AggregateUDF, arg: &mut Expr, schema: &DFSchema) -> Result<bool> {
+    let changes = function.name() == "approx_distinct" && arg.get_type(schema)?.is_floating();
+    if changes {
+        *arg = std::mem::take(arg).cast_to(&DataType::Utf8, schema)?;
+    }
+    Ok(changes)
 }
 
 impl AggregateUDFImpl for Fitted {

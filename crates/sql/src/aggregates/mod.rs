@@ -54,13 +54,15 @@ fn call(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             if own {
                 call.func = Arc::new(AggregateUDF::new_from_impl(Fitted::new(call.func, true)));
             }
+            let name = Expr::AggregateFunction(call.clone()).schema_name().to_string();
             let once = in_turn::each_once(&call.params.order_by);
-            if once.len() < call.params.order_by.len() {
-                let name = Expr::AggregateFunction(call.clone()).schema_name().to_string();
-                call.params.order_by = once;
-                return Ok(Transformed::yes(Expr::AggregateFunction(call).alias(name)));
+            let mut renamed = once.len() < call.params.order_by.len();
+            call.params.order_by = once;
+            for arg in &mut call.params.args {
+                renamed |= fitted::of_a_type_it_takes(&call.func, arg, schema)?;
             }
-            Ok(Transformed::new_transformed(Expr::AggregateFunction(call), own))
+            let call = Expr::AggregateFunction(call);
+            Ok(Transformed::new_transformed(if renamed { call.alias(name) } else { call }, own || renamed))
         }
         Expr::WindowFunction(call) => over(*call, schema),
         other => Ok(Transformed::no(other)),
@@ -73,6 +75,7 @@ fn over(mut call: WindowFunction, schema: &DFSchema) -> Result<Transformed<Expr>
     if let WindowFunctionDefinition::AggregateUDF(function) = &call.fun {
         let function = Arc::clone(function);
         for arg in &mut call.params.args {
+            renamed |= fitted::of_a_type_it_takes(&function, arg, schema)?;
             if arg.get_type(schema)? == DataType::Null
                 && let Some(of) = fitted::type_for_null(&function)
             {
