@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, NullHandling, Result as PlanResult, ScalarValue, UnnestOptions};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::logical_plan::Join;
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder};
 use tidemill_core::Result;
@@ -120,6 +121,9 @@ impl<'a> Left<'a> {
 
     /// The rows of `right`, beside the row of which each is made. `None` where `right` is not made of each row alone.
     fn with(&self, right: &LogicalPlan) -> PlanResult<Option<Rows>> {
+        if self.is_asked_in(right)? {
+            return Ok(None);
+        }
         let input = match right {
             LogicalPlan::EmptyRelation(empty) if empty.produce_one_row => {
                 return Ok(Some(Rows { plan: self.renamed()?, unnested: false }));
@@ -159,6 +163,22 @@ impl<'a> Left<'a> {
             _ => return Ok(None),
         };
         Ok(Some(Rows { plan: rows.build()?, unnested }))
+    }
+
+    /// Whether a subquery in an expression of `step` refers to the left side: as it is called there, and not meanwhile.
+    fn is_asked_in(&self, step: &LogicalPlan) -> PlanResult<bool> {
+        let mut asked = false;
+        step.apply_expressions(|expr| {
+            asked |= expr.exists(|e| match e {
+                Expr::ScalarSubquery(subquery)
+                | Expr::Exists(Exists { subquery, .. })
+                | Expr::InSubquery(InSubquery { subquery, .. })
+                | Expr::SetComparison(SetComparison { subquery, .. }) => refers(&subquery.subquery, self.plan),
+                _ => Ok(false),
+            })?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(asked)
     }
 
     fn renamed(&self) -> PlanResult<LogicalPlan> {

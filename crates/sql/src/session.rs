@@ -323,6 +323,7 @@ fn state(zone: Zone, clock: &EpochClock) -> PlanResult<(SessionState, Arc<FlinkC
     state.register_relation_planner(Arc::new(set_all::SetAllPlanner))?;
     state.register_relation_planner(Arc::new(as_of::planner::AsOfPlanner))?;
     state.register_relation_planner(Arc::new(short_alias::ShortAliasPlanner))?;
+    state.register_relation_planner(Arc::new(subqueries::LateralPlanner))?;
     datafusion_functions_json::register_all(&mut state)?;
     for function in crate::functions::all(clock) {
         state.register_udf(Arc::new(function))?;

@@ -9,6 +9,7 @@
 //! [`rewritten`] is asked twice. Before the optimiser, for what it would answer wrongly ([`misplanned`]). And when the optimiser has
 //! left a subquery behind, for all of them.
 
+mod lateral_planner;
 mod laterals;
 mod marks;
 mod misplanned;
@@ -23,6 +24,7 @@ use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window,
 };
 
+pub(crate) use lateral_planner::LateralPlanner;
 use marks::Marks;
 
 /// Which subqueries are rewritten.
@@ -60,6 +62,44 @@ pub(crate) fn left_behind(plan: &LogicalPlan) -> bool {
 /// Whether an expression of `plan` still refers to an outer query.
 pub(crate) fn refers_outwards(plan: &LogicalPlan) -> bool {
     plan.exists(|node| Ok(node.contains_outer_reference() || !node.all_out_ref_exprs().is_empty())).unwrap_or(false)
+}
+
+/// The columns of queries around `plan` that it reads, be it in a subquery.
+fn outer_references(plan: &LogicalPlan) -> Vec<Expr> {
+    let mut found = vec![];
+    // The visitors have no errors of their own.
+    let _ = plan.apply_expressions(|expr| {
+        let _ = expr.apply(|e| {
+            match e {
+                Expr::OuterReferenceColumn(..) => found.push(e.clone()),
+                Expr::ScalarSubquery(subquery)
+                | Expr::Exists(Exists { subquery, .. })
+                | Expr::InSubquery(InSubquery { subquery, .. })
+                | Expr::SetComparison(SetComparison { subquery, .. }) => {
+                    let inputs = plan.inputs();
+                    let further = outer_references(&subquery.subquery);
+                    found.extend(further.into_iter().filter(|r| !inputs.iter().any(|input| is_of(r, input))));
+                }
+                _ => {}
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        Ok(TreeNodeRecursion::Continue)
+    });
+    match plan {
+        // The right side may be a lateral one.
+        LogicalPlan::Join(join) => {
+            found.extend(outer_references(&join.left));
+            found.extend(outer_references(&join.right).into_iter().filter(|r| !is_of(r, &join.left)));
+        }
+        other => found.extend(other.inputs().into_iter().flat_map(outer_references)),
+    }
+    found
+}
+
+/// Whether a reference is to a column of `plan`.
+fn is_of(reference: &Expr, plan: &LogicalPlan) -> bool {
+    matches!(reference, Expr::OuterReferenceColumn(_, column) if plan.schema().has_column(column))
 }
 
 /// Whether a subquery refers to a query around it. (What it says of itself is as old as its text.)
