@@ -46,7 +46,7 @@ fn builder() -> WriterBuilder {
 
 /// Encodes the maps that Arrow does not.
 #[derive(Debug)]
-struct TextKeys;
+pub struct TextKeys;
 
 impl EncoderFactory for TextKeys {
     fn make_default_encoder<'a>(

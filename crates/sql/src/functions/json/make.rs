@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StructArray};
-use arrow::datatypes::{DataType, Field, Fields};
-use arrow::json::writer::{NullableEncoder, make_encoder};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
+use arrow::error::ArrowError;
+use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
 use datafusion::common::Result;
+use tidemill_core::json::TextKeys;
 
 use super::super::call::Call;
 use super::super::declaration::{Function, Kind, Types, takes, takes_many};
@@ -24,39 +26,53 @@ fn raw_type() -> DataType {
     DataType::Struct(raw_fields())
 }
 
-/// One argument, to be written value by value.
-enum Value<'a> {
-    Json(&'a StringArray),
-    Other(NullableEncoder<'a>),
+/// How values become JSON: what is JSON already goes in as it is, at any depth of arrays, maps and rows.
+pub(super) fn encoding() -> EncoderOptions {
+    tidemill_core::json::encoding().with_encoder_factory(Arc::new(RawJson))
 }
 
-impl Value<'_> {
-    fn is_null(&self, row: usize) -> bool {
-        match self {
-            Self::Json(texts) => texts.is_null(row),
-            Self::Other(encoder) => encoder.is_null(row),
-        }
-    }
+/// Encodes texts of JSON, and leaves the rest to the encoding of all values.
+#[derive(Debug)]
+struct RawJson;
 
-    fn write(&mut self, row: usize, buffer: &mut Vec<u8>) {
-        match self {
-            _ if self.is_null(row) => buffer.extend(b"null"),
-            Self::Json(texts) => buffer.extend(texts.value(row).as_bytes()),
-            Self::Other(encoder) => encoder.encode(row, buffer),
+impl EncoderFactory for RawJson {
+    fn make_default_encoder<'a>(
+        &self,
+        field: &'a FieldRef,
+        array: &'a dyn Array,
+        options: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        if array.data_type() != &raw_type() {
+            return TextKeys.make_default_encoder(field, array, options);
         }
+        let texts = array.as_struct().column(0).as_string::<i32>();
+        Ok(Some(NullableEncoder::new(Box::new(RawEncoder(texts)), array.nulls().cloned())))
     }
 }
 
-/// Writes `arrays`, each value by what its type is.
-fn with_values<T>(arrays: &[ArrayRef], f: impl FnOnce(&mut [Value<'_>]) -> Result<T>) -> Result<T> {
+struct RawEncoder<'a>(&'a StringArray);
+
+impl Encoder for RawEncoder<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        out.extend(self.0.value(row).as_bytes());
+    }
+}
+
+/// Writes one value, NULL as `null`.
+fn encode(value: &mut NullableEncoder<'_>, row: usize, out: &mut Vec<u8>) {
+    match value.is_null(row) {
+        true => out.extend(b"null"),
+        false => value.encode(row, out),
+    }
+}
+
+/// Hands out encoders of `arrays`.
+fn with_values<T>(arrays: &[ArrayRef], f: impl FnOnce(&mut [NullableEncoder<'_>]) -> Result<T>) -> Result<T> {
     let fields: Vec<_> = arrays.iter().map(|a| Arc::new(Field::new("value", a.data_type().clone(), true))).collect();
-    let options = tidemill_core::json::encoding();
+    let options = encoding();
     let mut values = vec![];
     for (array, field) in arrays.iter().zip(&fields) {
-        values.push(match array.data_type() == &raw_type() {
-            true => Value::Json(array.as_struct().column(0).as_string::<i32>()),
-            false => Value::Other(make_encoder(field, array.as_ref(), &options)?),
-        });
+        values.push(make_encoder(field, array.as_ref(), &options)?);
     }
     f(&mut values)
 }
@@ -65,7 +81,7 @@ fn with_values<T>(arrays: &[ArrayRef], f: impl FnOnce(&mut [Value<'_>]) -> Resul
 fn written(
     call: &Call,
     values: &[ArrayRef],
-    mut row: impl FnMut(usize, &mut [Value<'_>], &mut Vec<u8>) -> bool,
+    mut row: impl FnMut(usize, &mut [NullableEncoder<'_>], &mut Vec<u8>) -> bool,
 ) -> Result<ArrayRef> {
     with_values(values, |values| {
         let mut buffer = vec![];
@@ -73,7 +89,7 @@ fn written(
             buffer.clear();
             let whole = row(at, values, &mut buffer);
             // What is written is JSON, and JSON is UTF-8.
-            out.push_str(&String::from_utf8_lossy(&buffer));
+            scan::write_made(&String::from_utf8_lossy(&buffer), out);
             Ok(whole.then_some(()))
         })
     })
@@ -97,7 +113,7 @@ fn object(call: &Call, nulls: bool) -> Result<ArrayRef> {
             scan::quote(key, &mut quoted);
             buffer.extend(quoted.as_bytes());
             buffer.push(b':');
-            value.write(row, buffer);
+            encode(value, row, buffer);
         }
         buffer.push(b'}');
         true
@@ -113,7 +129,7 @@ fn array(call: &Call, nulls: bool) -> Result<ArrayRef> {
                 if buffer.len() > 1 {
                     buffer.push(b',');
                 }
-                value.write(row, buffer);
+                encode(value, row, buffer);
             }
         }
         buffer.push(b']');
@@ -133,9 +149,9 @@ fn pairs(args: &[DataType]) -> Option<Types> {
 pub(in super::super) static JSON_OBJECT: Function = Function {
     names: &["json_object"],
     usage: "JSON_OBJECT([KEY] key VALUE value, .. [NULL ON NULL])",
-    about: "An object of JSON. A value made by another `JSON_` function goes in as it is.",
+    about: "An object of JSON, its keys in order; of a key that comes twice the last counts. A value made by another `JSON_` function goes in as JSON.",
     examples: &[
-        ("json_object('k', 'v', 'n', 1.5)", r#"{"k":"v","n":1.5}"#),
+        ("json_object('n', 1.5, 'k', 'v')", r#"{"k":"v","n":1.5}"#),
         ("json_object('k', CAST(NULL AS INT))", r#"{"k":null}"#),
         (r#"json_object('a "b"', json(json_array(1, 'x')))"#, r#"{"a \"b\"":[1,"x"]}"#),
         ("json_object(CAST(NULL AS STRING), 1)", "NULL"),
@@ -182,8 +198,8 @@ pub(in super::super) static JSON_ARRAY_NULL: Function = Function {
 pub(in super::super) static JSON: Function = Function {
     names: &["json"],
     usage: "JSON(string)",
-    about: "Within `JSON_OBJECT` and `JSON_ARRAY`: the text is JSON already, and goes in as it is.",
-    examples: &[(r#"json_array(json('{"a": 1}'))"#, r#"[{"a": 1}]"#)],
+    about: "Within `JSON_OBJECT`, `JSON_ARRAY` and their aggregates: the text is JSON already, and goes in as such.",
+    examples: &[(r#"json_array(json('{"a": 1}'))"#, r#"[{"a":1}]"#)],
     types: |args| takes(args, &[Kind::Text], 1, raw_type()),
     compute: |call| {
         let text = call.array(0)?;

@@ -11,7 +11,7 @@ mod scan;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, Int32Array, StringBuilder};
+use arrow::array::{Array, BooleanArray, Int32Array};
 use arrow::datatypes::{DataType, Field};
 use arrow::json::writer::make_encoder;
 use datafusion::common::exec_err;
@@ -252,31 +252,36 @@ pub(super) static JSON_LENGTH: Function = Function {
 pub(super) static JSON_STRING: Function = Function {
     names: &["json_string"],
     usage: "JSON_STRING(value)",
-    about: "A value of any type as the text of JSON.",
+    about: "A value of any type as the text of JSON, with keys in order.",
     examples: &[
         ("json_string('Hello, \"World\"!')", r#""Hello, \"World\"!""#),
         ("json_string(1)", "1"),
         ("json_string(TRUE)", "true"),
         ("json_string(split('1,2', ','))", r#"["1","2"]"#),
+        ("json_string(str_to_map('b=1,a=2'))", r#"{"a":"2","b":"1"}"#),
         ("json_string(CAST(NULL AS INT))", "NULL"),
     ],
     types: |args| takes(args, &[Kind::Any], 1, DataType::Utf8),
     compute: |call| {
         let array = call.array(0)?;
         let field = Arc::new(Field::new("value", array.data_type().clone(), true));
-        let options = tidemill_core::json::encoding();
+        let options = make::encoding();
         let mut encoder = make_encoder(&field, array.as_ref(), &options)?;
-        let mut out = StringBuilder::new();
+        let nested = array.data_type().is_nested();
         let mut buffer = Vec::new();
-        for row in 0..call.rows {
-            buffer.clear();
-            if !encoder.is_null(row) {
-                encoder.encode(row, &mut buffer);
+        call.written(|row, out| {
+            if encoder.is_null(row) {
+                return Ok(None);
             }
-            // JSON is UTF-8; a NULL has written nothing.
-            out.append_option(std::str::from_utf8(&buffer).ok().filter(|text| !text.is_empty()));
-        }
-        Ok(Arc::new(out.finish()))
+            buffer.clear();
+            encoder.encode(row, &mut buffer);
+            // What is written is JSON, and JSON is UTF-8.
+            match String::from_utf8_lossy(&buffer) {
+                text if nested => scan::write_made(&text, out),
+                text => out.push_str(&text),
+            }
+            Ok(Some(()))
+        })
     },
     ..Function::PLAIN
 };

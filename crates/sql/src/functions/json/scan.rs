@@ -160,6 +160,16 @@ pub(super) fn write_compact(value: &str, out: &mut String) -> Option<()> {
     write_at(value, 0, out)
 }
 
+/// Writes JSON that was made of values as all JSON is written, compact and with the keys of objects in order. Where a
+/// text in it only claims to be JSON, it stays as it is.
+pub(super) fn write_made(value: &str, out: &mut String) {
+    let before = out.len();
+    if !is_json(value) || write_compact(value, out).is_none() {
+        out.truncate(before);
+        out.push_str(value);
+    }
+}
+
 fn write_at(value: &str, depth: usize, out: &mut String) -> Option<()> {
     if depth > DEEPEST {
         return None;
