@@ -35,7 +35,7 @@ pub(crate) fn mend<N: Node>(
         return Ok(true);
     }
     let Some((wrong, valid)) = missing_column(error) else {
-        return Ok(mend_outer_field(node, error) || mend_duplicates(node, error));
+        return Ok(mend_outer_field(node, error) || mend_long_path(node, error) || mend_duplicates(node, error));
     };
     let valid = if valid.is_empty() { opened } else { valid };
     let span = column_span(wrong);
@@ -134,39 +134,69 @@ fn mend_outer_field<N: Node>(node: &mut N, error: &DataFusionError) -> bool {
     let text = error.strip_backtrace();
     let Some((_, column)) = text.split_once(MESSAGE) else { return false };
     let column = Column::from_qualified_name(column.trim());
-    let mut mend = MendField { column: &column, done: false };
-    let _ = walk_mut(node, &mut mend);
-    mend.done
+    let table = column.relation.as_ref().map(|r| r.table());
+    mend_paths(node, |path| {
+        let own = match path {
+            [t, c, _, ..] if Some(t.value.as_str()) == table && c.value == column.name => 2,
+            [c, _, ..] if c.value == column.name => 1,
+            _ => return None,
+        };
+        Some(fields_of(path, own))
+    })
 }
 
-struct MendField<'a> {
-    column: &'a Column,
-    done: bool,
+/// A column of an outer query is looked for by the first four names of a path only (`t.row_column.a.b.c`): the names after
+/// them become accesses to fields, and [`mend_outer_field`] does the rest.
+fn mend_long_path<N: Node>(node: &mut N, error: &DataFusionError) -> bool {
+    // The message is the only way that it tells the path.
+    const MESSAGE: &str = "compound identifier: ";
+    let text = error.strip_backtrace();
+    let Some((_, wrong)) = text.split_once(MESSAGE) else { return false };
+    mend_paths(node, |path| {
+        let names: Vec<&str> = path.iter().map(|i| i.value.as_str()).collect();
+        let meant = names.len() > LONGEST_COLUMN && format!("{names:?}") == wrong.trim();
+        meant.then(|| fields_of(path, LONGEST_COLUMN))
+    })
 }
 
-impl VisitorMut for MendField<'_> {
-    type Break = ();
+/// `catalog.database.table.column`.
+const LONGEST_COLUMN: usize = 4;
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let Expr::CompoundIdentifier(idents) = expr else { return ControlFlow::Continue(()) };
-        let table = self.column.relation.as_ref().map(|r| r.table());
-        let own = match idents.as_slice() {
-            [t, c, _, ..] if Some(t.value.as_str()) == table && c.value == self.column.name => 2,
-            [c, _, ..] if c.value == self.column.name => 1,
-            _ => return ControlFlow::Continue(()),
-        };
-        let fields = idents.split_off(own);
-        let root = match idents.as_slice() {
-            [one] => Expr::Identifier(one.clone()),
-            _ => Expr::CompoundIdentifier(idents.clone()),
-        };
-        let access =
-            |field: Ident| AccessExpr::Dot(Expr::Value(Value::SingleQuotedString(field.value).with_span(field.span)));
-        let access_chain = fields.into_iter().map(access).collect();
-        *expr = Expr::CompoundFieldAccess { root: Box::new(root), access_chain };
-        self.done = true;
-        ControlFlow::Continue(())
+/// Puts what `instead` gives in the place of paths of names; whether there was one.
+fn mend_paths<N: Node>(node: &mut N, instead: impl FnMut(&[Ident]) -> Option<Expr>) -> bool {
+    struct Paths<F> {
+        instead: F,
+        done: bool,
     }
+    impl<F: FnMut(&[Ident]) -> Option<Expr>> VisitorMut for Paths<F> {
+        type Break = ();
+
+        fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+            if let Expr::CompoundIdentifier(path) = expr
+                && let Some(instead) = (self.instead)(path)
+            {
+                *expr = instead;
+                self.done = true;
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut paths = Paths { instead, done: false };
+    let _ = walk_mut(node, &mut paths);
+    paths.done
+}
+
+/// The path with all names after the first `own` as accesses to fields.
+fn fields_of(path: &[Ident], own: usize) -> Expr {
+    let (root, fields) = path.split_at(own);
+    let root = match root {
+        [one] => Expr::Identifier(one.clone()),
+        _ => Expr::CompoundIdentifier(root.to_vec()),
+    };
+    let access = |field: &Ident| {
+        AccessExpr::Dot(Expr::Value(Value::SingleQuotedString(field.value.clone()).with_span(field.span)))
+    };
+    Expr::CompoundFieldAccess { root: Box::new(root), access_chain: fields.iter().map(access).collect() }
 }
 
 struct Mend<'a> {
