@@ -205,6 +205,7 @@ impl VisitorMut for Finish<'_> {
             return ControlFlow::Break(e);
         }
         row_in::rewrite_value(expr);
+        grouping_sets::group_id(expr);
         fields_by_text(expr);
         as_calls(expr);
         ControlFlow::Continue(())

@@ -5,18 +5,21 @@
 //!   sets (DataFusion drops all three in silence);
 //! - `GROUPING SETS (ROLLUP (a, b), GROUPING SETS ((c)))` and `ROLLUP (a, (b, c))` are written out, set by set;
 //! - a number in a set is a place in the SELECT list, as it is outside of sets, and not a constant;
-//! - what a set names twice (`GROUPING SETS ((a, a))`, `CUBE (a, a)`) groups once: DataFusion would have two columns of one name.
+//! - what a set names twice (`GROUPING SETS ((a, a))`, `CUBE (a, a)`) groups once: DataFusion would have two columns of one name;
+//! - `GROUP_ID()`, which numbers the sets that are the same, is 0 where each stands once, and refused where one does not.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, GroupByExpr, GroupByWithModifier, Select, SelectItem, Spanned, Value};
+use sqlparser::ast::{CastKind, DataType, Expr, GroupByExpr, GroupByWithModifier, Select, SelectItem, Spanned, Value};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
-use tidemill_core::Error;
+use tidemill_core::{Error, Span};
 
 use super::forms::word_at;
 use super::source::place;
+use super::walk::any_expression;
 
 type Sets = Vec<Vec<Expr>>;
 
@@ -58,6 +61,7 @@ fn set(parser: &mut Parser) -> Result<Vec<Expr>, ParserError> {
 
 /// Rewrites the groups of a SELECT.
 pub(super) fn rewrite(select: &mut Select) -> ControlFlow<Error> {
+    let group_id = place_of_group_id(select);
     let Select { group_by: GroupByExpr::Expressions(groups, modifiers), projection, .. } = select else {
         return ControlFlow::Continue(());
     };
@@ -77,7 +81,7 @@ pub(super) fn rewrite(select: &mut Select) -> ControlFlow<Error> {
             }
         };
     }
-    for group in groups {
+    for group in groups.iter_mut() {
         let (Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)) = group else { continue };
         sets.iter_mut().flatten().try_for_each(|e| by_place(e, projection))?;
         if !is_plain(group) {
@@ -85,7 +89,55 @@ pub(super) fn rewrite(select: &mut Select) -> ControlFlow<Error> {
             *group = Expr::GroupingSets(sets);
         }
     }
-    ControlFlow::Continue(())
+    match group_id {
+        Some(at) if repeats(groups)? => ControlFlow::Break(
+            Error::unsupported("GROUP_ID() of a GROUP BY in which a set stands twice is not supported")
+                .with_hint("Name each set once. GROUPING_ID(a, b) says which set a row is of.")
+                .at(at),
+        ),
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// Whether two of the sets are the same.
+fn repeats(groups: &[Expr]) -> ControlFlow<Error, bool> {
+    let mut all: Vec<BTreeSet<String>> = vec![BTreeSet::new()];
+    for group in groups {
+        let sets = written_out(group)?;
+        let with = |set: &BTreeSet<String>, more: &[Expr]| {
+            set.iter().cloned().chain(more.iter().map(ToString::to_string)).collect()
+        };
+        all = all.iter().flat_map(|set| sets.iter().map(move |more| with(set, more))).collect();
+    }
+    let count = all.len();
+    ControlFlow::Continue(all.into_iter().collect::<BTreeSet<_>>().len() < count)
+}
+
+fn is_group_id(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(f) if f.name.to_string().eq_ignore_ascii_case("GROUP_ID"))
+}
+
+fn place_of_group_id(select: &Select) -> Option<Span> {
+    let mut at = None;
+    any_expression(select, |expr| {
+        at = is_group_id(expr).then(|| place(expr.span()));
+        at.is_some()
+    });
+    at
+}
+
+/// `GROUP_ID()`, where no set stands twice.
+pub(super) fn group_id(expr: &mut Expr) {
+    if is_group_id(expr) {
+        let zero = Value::Number("0".into(), false).with_span(expr.span());
+        *expr = Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(Expr::Value(zero)),
+            data_type: DataType::BigInt(None),
+            array: false,
+            format: None,
+        };
+    }
 }
 
 /// The expression of the SELECT list that a number stands for.
