@@ -173,13 +173,11 @@ impl Planner {
             let plan = as_of::bind::bind(plan, &|expr, schema| {
                 self.sql_to_rel(&provider, |s| s.sql_to_expr(expr, schema, &mut PlannerContext::new()))
             })?;
-            windows::range_offset::check(&plan)?;
-            Ok(plan)
+            windows::range_offset::settled(plan)
         })?;
         resolve::without_named_casts(plan)
             .and_then(resolve::without_counted_rows)
             .and_then(compared::written_out)
-            .and_then(windows::peer_frames::in_groups)
             .map_err(planning)
     }
 

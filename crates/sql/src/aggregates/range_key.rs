@@ -14,8 +14,6 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use crate::windows::peer_frames::has_distance;
-
 /// Gives the keys of such frames in `window` room. Functions by another key than they have then are a node of their own.
 pub(super) fn with_room(window: Window) -> Result<LogicalPlan> {
     let Window { input, window_expr, schema } = window;
@@ -60,6 +58,13 @@ fn widen(call: &mut WindowFunction, schema: &DFSchema) -> Result<bool> {
     call.params.window_frame = WindowFrame::new_bounds(WindowFrameUnits::Range, start, end);
     sort.expr = std::mem::take(&mut sort.expr).cast_to(&wide, schema)?;
     Ok(true)
+}
+
+fn has_distance(bound: &WindowFrameBound) -> bool {
+    match bound {
+        WindowFrameBound::CurrentRow => false,
+        WindowFrameBound::Preceding(by) | WindowFrameBound::Following(by) => !by.is_null(),
+    }
 }
 
 /// A type that holds every number of `of`, and each of them more or less another.

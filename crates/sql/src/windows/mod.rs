@@ -4,7 +4,6 @@ pub(crate) mod arrival;
 pub mod batch;
 pub(crate) mod legacy;
 pub mod node;
-pub(crate) mod peer_frames;
 pub(crate) mod planner;
 pub(crate) mod range_offset;
 

@@ -246,10 +246,10 @@ fn what_is_refused() {
         hint: Write an interval: INTERVAL '1' DAY."#]],
     );
     check(
-        "SELECT SUM(price) OVER (ORDER BY price RANGE BETWEEN 1.5 PRECEDING AND CURRENT ROW) FROM bid",
+        "SELECT SUM(price) OVER (ORDER BY price RANGE BETWEEN INTERVAL '1' DAY PRECEDING AND CURRENT ROW) FROM bid",
         expect![[r#"
-            RANGE with an offset of 1.5 is not for ORDER BY a BIGINT (line 13, column 1)
-            hint: Write a whole number, or CAST what is ordered by to DECIMAL."#]],
+            RANGE with an interval as its offset is not for ORDER BY a BIGINT (line 13, column 1)
+            hint: Write a number."#]],
     );
     check(
         "SELECT SUM(price) OVER (ORDER BY at, price RANGE INTERVAL '1' SECOND PRECEDING) FROM bid",
