@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow::datatypes::TimeUnit;
@@ -138,6 +138,7 @@ pub struct EpochClock(Arc<EpochReadings>);
 struct EpochReadings {
     now: AtomicI64,
     watermark: AtomicI64,
+    is_read: AtomicBool,
 }
 
 /// Two handles are equal if they read the same clock.
@@ -151,7 +152,11 @@ impl Eq for EpochClock {}
 
 impl Default for EpochClock {
     fn default() -> Self {
-        Self(Arc::new(EpochReadings { now: AtomicI64::new(0), watermark: AtomicI64::new(i64::MIN) }))
+        Self(Arc::new(EpochReadings {
+            now: AtomicI64::new(0),
+            watermark: AtomicI64::new(i64::MIN),
+            is_read: AtomicBool::new(false),
+        }))
     }
 }
 
@@ -170,6 +175,16 @@ impl EpochClock {
     /// The watermark that the epoch began with: the least over the query's sources.
     pub fn watermark(&self) -> Watermark {
         Watermark(self.0.watermark.load(Ordering::Relaxed))
+    }
+
+    /// Says that expressions may read it, so that it has to be right in each epoch.
+    pub fn will_be_read(&self) {
+        self.0.is_read.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether expressions may read it.
+    pub fn is_read(&self) -> bool {
+        self.0.is_read.load(Ordering::Relaxed)
     }
 
     /// Whether both are handles to the same readings.

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use tidemill_core::{Error, Micros, Result};
 
 use crate::layout::Layout;
-use crate::worker::Worker;
+use crate::worker::{Failure, Worker};
 
 /// How often a thread looks for news, letting others run in between, before it goes to sleep: so often that it
 /// seldom does while input is plentiful, also where the other closes a window meanwhile. Being woken costs some 15 microseconds, as
@@ -21,12 +21,15 @@ const LOOKS: usize = 500;
 struct Job {
     worker: Worker,
     stage: usize,
-    now: Micros,
+    clock: Arc<[Micros]>,
 }
+
+/// How a stage ended on a worker.
+type Ended = std::result::Result<(), Failure>;
 
 struct Hand {
     jobs: Option<Sender<Job>>,
-    done: Receiver<(Worker, Result<()>)>,
+    done: Receiver<(Worker, Ended)>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -42,26 +45,34 @@ impl Crew {
         Ok(Self { hands: hands.collect::<Result<_>>()? })
     }
 
-    /// Runs a stage on all workers at once. Of several errors the one of the lowest worker is returned.
+    /// Runs a stage on all workers at once. Of several failures the one in the earliest epoch is returned, of the lowest worker.
     pub(crate) fn run_stage(
         &self,
         workers: &mut Vec<Worker>,
         layout: &Layout,
         stage: usize,
-        now: Micros,
-    ) -> Result<()> {
+        clock: &Arc<[Micros]>,
+    ) -> Result<Option<Failure>> {
         let gone = || Error::internal("a worker thread has ended");
         for (hand, worker) in self.hands.iter().zip(workers.drain(1..)) {
             let jobs = hand.jobs.as_ref().ok_or_else(gone)?;
-            jobs.send(Job { worker, stage, now }).map_err(|_| gone())?;
+            jobs.send(Job { worker, stage, clock: Arc::clone(clock) }).map_err(|_| gone())?;
         }
-        let mut result = workers[0].run_stage(layout, stage, now);
+        let mut failed = workers[0].run_stage(layout, stage, clock).err();
         for hand in &self.hands {
-            let (worker, its) = receive(&hand.done).ok_or_else(gone)?;
+            let (worker, ended) = receive(&hand.done).ok_or_else(gone)?;
             workers.push(worker);
-            result = result.and(its);
+            failed = earliest(failed, ended.err());
         }
-        result
+        Ok(failed)
+    }
+}
+
+/// The failure in the earlier epoch; of two in the same, the first.
+pub(crate) fn earliest(first: Option<Failure>, second: Option<Failure>) -> Option<Failure> {
+    match (first, second) {
+        (Some(first), Some(second)) if second.epoch < first.epoch => Some(second),
+        (first, second) => first.or(second),
     }
 }
 
@@ -70,9 +81,9 @@ impl Hand {
         let (jobs, inbox) = bounded::<Job>(1);
         let (outbox, done) = bounded(1);
         let work = move || {
-            while let Some(Job { mut worker, stage, now }) = receive(&inbox) {
-                let result = worker.run_stage(&layout, stage, now);
-                if outbox.send((worker, result)).is_err() {
+            while let Some(Job { mut worker, stage, clock }) = receive(&inbox) {
+                let ended = worker.run_stage(&layout, stage, &clock);
+                if outbox.send((worker, ended)).is_err() {
                     break;
                 }
             }

@@ -1,9 +1,11 @@
 //! The step from one epoch to the next: a pure function of the state and the epoch's input.
 //!
 //! Step by step, in the order of the graph, on every worker: all deltas are pushed, time advances, the epoch ends. Workers
-//! wait for each other only where rows are routed between them. Whether they run side by side or one after the other on
-//! the caller's thread depends on how much there is to do, and makes no difference to what comes out.
+//! wait for each other only where rows are routed between them, and where several epochs are there already, only once for all of
+//! them. Whether they run side by side or one after the other on the caller's thread depends on how much there is to do, and
+//! makes no difference to what comes out.
 
+mod sources;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -12,22 +14,24 @@ mod window_tests;
 use std::sync::Arc;
 
 use tidemill_core::{Delta, Error, Micros, Result, Watermark};
-use tidemill_plan::op::SourceInput;
-use tidemill_plan::{NodeId, StreamOp, StreamPlan};
+use tidemill_plan::{NodeId, StreamPlan};
 
 use crate::contract::Checked;
-use crate::crew::Crew;
+use crate::crew::{Crew, earliest};
 use crate::graph::{Graph, StepId};
 use crate::layout::{Layout, layout};
 use crate::operator::{LateRows, RejectedChanges, StateSize};
-use crate::operators::{self, values};
-use crate::worker::Worker;
+use crate::operators;
+use crate::worker::{Course, Failure, Parcel, Worker};
 
 /// From so many waiting rows on, a stage runs on all workers at once; below, handing them over costs more than it saves.
 const PARALLEL_ROWS: usize = 2_048;
 
 /// What pays: see [`Config::rows_per_worker`].
 const ROWS_PER_WORKER: usize = 1_024;
+
+/// So many rows for each worker are enough to be handed over at once: waiting for each other costs next to nothing then.
+const ROWS_AT_ONCE: usize = 65_536;
 
 /// How a dataflow runs.
 #[derive(Debug, Clone)]
@@ -131,8 +135,8 @@ impl Dataflow {
         let workers = (0..graph.workers).map(|_| worker(&plan, &graph, &steps_of, config.check_contracts));
         let workers = workers.collect::<Result<_>>()?;
         Ok(Self {
-            timed_sources: timed_sources(&plan),
-            values: values_of(&plan)?,
+            timed_sources: sources::timed_sources(&plan),
+            values: sources::values_of(&plan)?,
             plan,
             layout,
             workers,
@@ -147,26 +151,52 @@ impl Dataflow {
 
     /// One epoch. After an error the dataflow is of no use: every later call is an error too.
     pub fn step(&mut self, input: EpochInput) -> Result<EpochOutput> {
-        if let Some(why) = &self.failed {
-            return Err(Error::internal(format!("the dataflow has stopped: {why}")));
-        }
-        self.run(input).inspect_err(|e| self.failed = Some(e.message().to_string()))
+        let (mut out, failed) = self.steps(vec![input]);
+        failed?;
+        out.pop().ok_or_else(|| Error::internal("an epoch put out nothing, not even that"))
     }
 
-    fn run(&mut self, input: EpochInput) -> Result<EpochOutput> {
-        // A machine's clock can be put back; the time that operators see must not go back with it.
-        self.now = self.now.max(input.now);
-        let begins = self.timed_sources.iter().map(|n| self.watermark(*n)).min().unwrap_or(Watermark::MIN);
-        self.plan.clock().set(self.now, begins);
-        let mut out = EpochOutput::default();
-        let mut ends = false;
-        for feed in std::mem::take(&mut self.values).into_iter().chain(input.sources) {
-            ends |= feed.watermark == Watermark::MAX;
-            out.rows_in += self.feed(feed)?;
+    /// Several epochs whose input is there already, one after the other: what comes out of each, up to the first that fails.
+    ///
+    /// The same as a [`step`](Self::step) for each, but that several workers wait for each other less often.
+    pub fn steps(&mut self, inputs: Vec<EpochInput>) -> (Vec<EpochOutput>, Result<()>) {
+        // The readings of the plan's clock are those of one epoch.
+        if inputs.len() > 1 && self.plan.clock().is_read() {
+            let mut out = vec![];
+            for input in inputs {
+                match self.step(input) {
+                    Ok(epoch) => out.push(epoch),
+                    Err(e) => return (out, Err(e)),
+                }
+            }
+            return (out, Ok(()));
         }
-        self.rows_so_far = self.rows_so_far.saturating_add(out.rows_in);
+        if let Some(why) = &self.failed {
+            return (vec![], Err(Error::internal(format!("the dataflow has stopped: {why}"))));
+        }
+        let mut out = vec![];
+        let failed = self.run(inputs, &mut out).inspect_err(|e| self.failed = Some(e.message().to_string()));
+        (out, failed)
+    }
+
+    /// Whether it pays to hand over further epochs together with some that have so many rows.
+    pub fn wants_more(&self, rows: usize) -> bool {
+        let workers = self.workers.len();
+        workers > 1 && rows < workers * ROWS_AT_ONCE && !self.plan.clock().is_read()
+    }
+
+    /// What comes out goes to `done`, for each epoch before the first that fails.
+    fn run(&mut self, inputs: Vec<EpochInput>, done: &mut Vec<EpochOutput>) -> Result<()> {
+        let mut out: Vec<_> = inputs.iter().map(|_| EpochOutput::default()).collect();
+        self.workers.iter_mut().for_each(|worker| worker.begin(inputs.len()));
+        let begins = self.timed_sources.iter().map(|n| self.watermark(*n)).min().unwrap_or(Watermark::MIN);
+        let clock: Vec<Micros> = inputs.iter().map(|input| self.reading(input.now)).collect();
+        self.plan.clock().set(self.now, begins);
+        let mut clock = clock.as_slice();
+        let ends = self.share_out(inputs, &mut out)?;
         // The last epoch puts out whatever is left, however few rows come with it.
         let much = ends && self.rows_so_far >= PARALLEL_ROWS;
+        let mut failed = None;
         // Few rows are not worth waking the crew for. But where an earlier stage had many, handing over costs next to nothing,
         // and a few rows may close a window of many groups.
         let mut awake = false;
@@ -174,95 +204,78 @@ impl Dataflow {
             let rows = self.rows_waiting(stage);
             let at_once = self.workers.len() > 1 && (much || rows >= PARALLEL_ROWS || (awake && rows > 0));
             awake |= at_once;
-            self.run_stage(stage, at_once)?;
-        }
-        self.collect(&mut out);
-        Ok(out)
-    }
-
-    /// Hands a source's rows to the workers: each a stretch of them, so that their order is kept when the results of the
-    /// workers are put one after the other. A few rows are not worth sharing out.
-    fn feed(&mut self, feed: SourceFeed) -> Result<usize> {
-        let Some(node) = self.plan.nodes().get(feed.node.0) else {
-            return Err(Error::internal(format!("there is no node {}", feed.node.0)));
-        };
-        let step = self.steps_of[feed.node.0].0;
-        if !matches!(node.op, StreamOp::Source(_) | StreamOp::Values(_)) {
-            return Err(Error::internal(format!("node {} is no source, but a {}", feed.node.0, node.op.name())));
-        }
-        for worker in &mut self.workers {
-            let slot = &mut worker.slots[step];
-            slot.source = slot.source.max(feed.watermark);
-        }
-        let rows: usize = feed.deltas.iter().map(Delta::num_rows).sum();
-        let sharers = (rows / self.rows_per_worker).clamp(1, self.workers.len());
-        let share = rows.div_ceil(sharers);
-        let (mut worker, mut room) = (0, share);
-        for delta in feed.deltas {
-            let mut from = 0;
-            while from < delta.num_rows() {
-                let len = room.min(delta.num_rows() - from);
-                let part = if len == delta.num_rows() { delta.clone() } else { delta.slice(from, len) };
-                self.workers[worker].slots[step].inbox.push((0, part));
-                from += len;
-                room -= len;
-                if room == 0 {
-                    (worker, room) = (worker + 1, share);
-                }
+            if let Some(failure) = self.run_stage(stage, at_once, clock)? {
+                // The epochs before it are run to their end.
+                clock = &clock[..failure.epoch];
+                failed = Some(failure.error);
             }
         }
-        Ok(rows)
+        out.truncate(clock.len());
+        self.collect(&mut out);
+        *done = out;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// What operators see of a clock that reads `now`: a machine's clock can be put back, their time must not go back with it.
+    fn reading(&mut self, now: Micros) -> Micros {
+        self.now = self.now.max(now);
+        self.now
     }
 
     fn rows_waiting(&self, stage: usize) -> usize {
         self.workers.iter().map(|w| w.rows_waiting(&self.layout.stages[stage])).sum()
     }
 
-    fn run_stage(&mut self, stage: usize, at_once: bool) -> Result<()> {
+    fn run_stage(&mut self, stage: usize, at_once: bool, clock: &[Micros]) -> Result<Option<Failure>> {
+        let mut failed = None;
         if at_once {
             let crew = match self.crew.take() {
                 Some(crew) => crew,
                 None => Crew::start(&self.layout)?,
             };
-            let result = crew.run_stage(&mut self.workers, &self.layout, stage, self.now);
+            let result = crew.run_stage(&mut self.workers, &self.layout, stage, &clock.into());
             self.crew = Some(crew);
-            result?;
+            failed = result?;
         } else {
             for worker in &mut self.workers {
-                worker.run_stage(&self.layout, stage, self.now)?;
+                failed = earliest(failed, worker.run_stage(&self.layout, stage, clock).err());
             }
         }
         if self.workers.len() > 1 {
-            self.route(stage);
+            self.route(stage, clock.len());
         }
-        Ok(())
+        Ok(failed)
     }
 
     /// Delivers what the workers have put out for each other, and tells them how far all have come.
-    fn route(&mut self, stage: usize) {
+    fn route(&mut self, stage: usize, epochs: usize) {
         for from in 0..self.workers.len() {
             let mut outbox = std::mem::take(&mut self.workers[from].outbox);
-            for (step, port, to, delta) in outbox.drain(..) {
-                self.workers[to].slots[step].inbox.push((port, delta));
+            for Parcel { epoch, worker, step, port, delta } in outbox.drain(..) {
+                self.workers[worker].slots[step].inboxes[epoch].push((port, delta));
             }
             self.workers[from].outbox = outbox;
         }
         for step in &self.layout.stages[stage] {
-            let least = least(&self.workers, |w| w.slots[*step].forwarded);
-            self.workers.iter_mut().for_each(|w| w.merged[*step] = least);
+            for epoch in 0..epochs {
+                let least = least(&self.workers, |w| w.slots[*step].forwarded.at(epoch));
+                self.workers.iter_mut().for_each(|w| w.merged[*step].go_on(epoch, least));
+            }
         }
     }
 
-    fn collect(&mut self, out: &mut EpochOutput) {
+    fn collect(&mut self, out: &mut [EpochOutput]) {
         for worker in &mut self.workers {
-            out.steps_run += std::mem::take(&mut worker.steps_run);
-            out.late.append(&mut worker.late);
-            out.rejected.append(&mut worker.rejected);
-            for (node, delta) in worker.sunk.drain(..) {
-                out.rows_out += delta.num_rows();
-                match out.sinks.iter_mut().find(|(n, _)| *n == node) {
-                    Some((_, deltas)) => deltas.push(delta),
-                    None => out.sinks.push((node, vec![delta])),
+            for (out, gone) in out.iter_mut().zip(&mut worker.gone) {
+                out.steps_run += std::mem::take(&mut gone.steps_run);
+                out.late.append(&mut gone.late);
+                out.rejected.append(&mut gone.rejected);
+                for (node, delta) in gone.sunk.drain(..) {
+                    out.rows_out += delta.num_rows();
+                    match out.sinks.iter_mut().find(|(n, _)| *n == node) {
+                        Some((_, deltas)) => deltas.push(delta),
+                        None => out.sinks.push((node, vec![delta])),
+                    }
                 }
             }
         }
@@ -270,13 +283,13 @@ impl Dataflow {
 
     /// The watermark that a node has forwarded: the least over the workers.
     pub fn watermark(&self, node: NodeId) -> Watermark {
-        least(&self.workers, |w| w.slots[self.steps_of[node.0].1].forwarded)
+        least(&self.workers, |w| w.slots[self.steps_of[node.0].1].forwarded.last())
     }
 
     /// The watermark that a node has been told: the least over its inputs and the workers.
     pub fn input_watermark(&self, node: NodeId) -> Watermark {
         let first = self.steps_of[node.0].0;
-        least(&self.workers, |w| w.input_watermark(&self.layout.steps[first], first))
+        least(&self.workers, |w| w.input_watermark(&self.layout.steps[first], first, Course::last))
     }
 
     /// Whether a node will put out nothing more.
@@ -328,21 +341,4 @@ fn worker(plan: &StreamPlan, graph: &Graph, steps_of: &[(usize, usize)], check: 
         Ok(Box::new(Checked::new(operator, step.name, step.node, edge)) as _)
     });
     Ok(Worker::new(operators.collect::<Result<_>>()?))
-}
-
-fn timed_sources(plan: &StreamPlan) -> Vec<NodeId> {
-    let timed = |op: &StreamOp| matches!(op, StreamOp::Source(s) if s.event_time.is_some() && matches!(s.input, SourceInput::Table(_)));
-    plan.nodes().iter().filter(|n| timed(&n.op)).map(|n| n.id).collect()
-}
-
-/// The rows of `VALUES` nodes, which end with the first epoch.
-fn values_of(plan: &StreamPlan) -> Result<Vec<SourceFeed>> {
-    let mut feeds = vec![];
-    for node in plan.nodes() {
-        if let StreamOp::Values(batches) = &node.op {
-            let deltas = values::deltas(batches, &node.edge.schema)?;
-            feeds.push(SourceFeed { node: node.id, deltas, watermark: Watermark::MAX });
-        }
-    }
-    Ok(feeds)
 }

@@ -6,8 +6,9 @@ use datafusion_expr::Operator as BinaryOperator;
 use datafusion_physical_expr::expressions::{BinaryExpr, col, lit};
 use expect_test::expect;
 use tidemill_core::{ChangeMode, EpochClock, ErrorKind};
+use tidemill_plan::StreamOp;
 use tidemill_plan::graph::Edge;
-use tidemill_plan::op::{FilterOp, OnError, SinkOp, SinkTarget, SourceOp};
+use tidemill_plan::op::{FilterOp, OnError, SinkOp, SinkTarget, SourceInput, SourceOp};
 
 use super::*;
 use crate::graph::Routing;
@@ -234,4 +235,103 @@ fn the_clock_of_the_plan_shows_the_epoch_and_never_goes_back() {
     dataflow.step(EpochInput { now: 5, sources: vec![] }).unwrap();
     dataflow.step(EpochInput { now: 3, sources: vec![] }).unwrap();
     assert_eq!(plan.clock().now(), 5);
+}
+
+#[test]
+fn epochs_that_are_run_at_once_give_what_each_gives_by_itself() {
+    // Many rows, few, none; the watermark goes on in some, and stands still where a source has nothing to say.
+    let inputs = || {
+        (0..9_i64).map(|epoch| match epoch % 3 {
+            0 => feed(NodeId(0), vec![delta((0..4_000).map(|i| i % (epoch + 4))), delta([epoch])], epoch),
+            1 => feed(NodeId(0), vec![delta([epoch, 1])], epoch - 5),
+            _ => EpochInput::default(),
+        })
+    };
+    let rows = |out: &EpochOutput| {
+        let mut sinks = vec![];
+        for (node, deltas) in &out.sinks {
+            let columns = deltas.iter().map(|d| d.batch.column(0).as_primitive::<Int64Type>().values().to_vec());
+            let mut rows: Vec<i64> = columns.flatten().collect();
+            if *node == NodeId(4) {
+                // The place of the row of VALUES among the others depends on how those are shared out.
+                rows.sort_unstable();
+            }
+            sinks.push((*node, rows));
+        }
+        (out.rows_in, out.rows_out, sinks)
+    };
+    let plans: [fn(usize) -> Dataflow; 2] =
+        [counting, |workers| Dataflow::new(two_sinks().0, config(workers)).unwrap()];
+    for (plan, workers, at_once) in plans.iter().flat_map(|p| [(p, 1, 4), (p, 2, 9), (p, 3, 2), (p, 3, 9)]) {
+        let (mut single, mut joined) = (plan(workers), plan(workers));
+        let expected: Vec<_> = inputs().map(|input| single.step(input).unwrap()).collect();
+        let mut all: Vec<EpochInput> = inputs().collect();
+        let mut got = vec![];
+        while !all.is_empty() {
+            let (out, failed) = joined.steps(all.drain(..at_once.min(all.len())).collect());
+            failed.unwrap();
+            got.extend(out);
+            let last = NodeId(joined.plan().nodes().len() - 1);
+            assert!(joined.watermark(last) <= Watermark(6) && joined.input_watermark(last) == joined.watermark(last));
+        }
+        for (epoch, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            assert!(rows(got) == rows(expected), "epoch {epoch} of {at_once} at once, {workers} workers");
+        }
+        assert_eq!(got.len(), expected.len());
+        assert_eq!(joined.watermark(NodeId(2)), single.watermark(NodeId(2)));
+        assert_eq!(joined.rows(), single.rows());
+    }
+}
+
+#[test]
+fn the_epochs_before_one_that_fails_are_run_to_their_end() {
+    let input = |numbers: &[i64]| feed(NodeId(0), vec![delta(numbers.iter().copied())], 1);
+    for workers in [1, 3] {
+        let (plan, t, _) = two_sinks();
+        assert_eq!(t, NodeId(0));
+        let mut dataflow = Dataflow::new(plan, config(workers)).unwrap();
+        let wrong = EpochInput {
+            now: 0,
+            sources: vec![SourceFeed { node: NodeId(9), deltas: vec![], watermark: Watermark(1) }],
+        };
+        let (out, failed) = dataflow.steps(vec![input(&[2]), wrong, input(&[3])]);
+        assert!(out.is_empty() && failed.is_err(), "what cannot be fed at all is found before anything runs");
+
+        let mut dataflow = counting(workers);
+        let (out, failed) = dataflow.steps(vec![input(&[1, 2]), input(&[3]), input(&[4, 13, 5]), input(&[6])]);
+        assert_eq!(out.iter().map(|out| out.rows_in).collect::<Vec<_>>(), [2, 1]);
+        assert!(failed.unwrap_err().message().starts_with("Count (node 1) failed:"));
+        assert!(dataflow.step(EpochInput::default()).unwrap_err().message().starts_with("the dataflow has stopped"));
+    }
+}
+
+#[test]
+fn epochs_whose_clock_is_read_are_run_one_by_one() {
+    /// Puts out what the plan's clock reads.
+    struct Read(EpochClock);
+    impl Operator for Read {
+        fn push(&mut self, _port: usize, _delta: Delta, cx: &mut Cx) -> Result<()> {
+            cx.emit(delta([self.0.now()]));
+            Ok(())
+        }
+    }
+    let clock = EpochClock::default();
+    let mut plan = StreamPlan::new(clock.clone());
+    let t = plan.add(source(), vec![], edge());
+    plan.add(sink(0), vec![t], edge());
+    let mut graph = Graph::new(2);
+    let read = clock.clone();
+    let first = graph.add("Source", t, vec![], move || Ok(Box::new(Read(read.clone()))));
+    graph.add("Sink", NodeId(1), vec![(first, Routing::Stay)], || {
+        Ok(Box::new(crate::operators::sink::Sink::new(schema())))
+    });
+    let mut dataflow = Dataflow::of_graph(Arc::new(plan), graph, vec![(0, 0), (1, 1)], config(2)).unwrap();
+    assert!(dataflow.wants_more(8_192) && !dataflow.wants_more(1_000_000));
+    clock.will_be_read();
+    assert!(!dataflow.wants_more(8_192));
+    let inputs = (1..4).map(|now| EpochInput { now, ..feed(t, vec![delta([0])], now) }).collect();
+    let (out, failed) = dataflow.steps(inputs);
+    failed.unwrap();
+    let read = |out: &EpochOutput| out.sinks[0].1[0].batch.column(0).as_primitive::<Int64Type>().value(0);
+    assert_eq!(out.iter().map(read).collect::<Vec<_>>(), [1, 2, 3]);
 }

@@ -10,9 +10,10 @@ use datafusion_physical_expr::expressions::col;
 use expect_test::expect;
 use tidemill_core::source::Piece;
 use tidemill_core::{ChangeMode, EpochClock, Position};
+use tidemill_plan::StreamOp;
 use tidemill_plan::graph::Edge;
 use tidemill_plan::op::{
-    AggregateCall, EventTime, GroupBy, OnError, RowWindow, SinkOp, SinkTarget, SourceOp, WatermarkExpr,
+    AggregateCall, EventTime, GroupBy, OnError, RowWindow, SinkOp, SinkTarget, SourceInput, SourceOp, WatermarkExpr,
     WindowAggregateOp,
 };
 use tidemill_plan::window::{Window, WindowKind, Zone};

@@ -11,6 +11,7 @@ use tidemill_plan::window::{Window, Zone};
 use tidemill_plan::{NodeId, StreamPlan};
 
 use super::bounded::{is_bounded, unbounded_tables};
+use super::clock;
 use super::emission::Emission;
 use super::fields;
 use super::refusal::{Lower, NoForm, Refusal, no_form};
@@ -146,6 +147,9 @@ impl<'a> Lowering<'a> {
         queries.iter_mut().zip(plans).for_each(|(query, plan)| query.plan = plan);
         for query in &queries {
             self.sources.want(&query.plan)?;
+            if clock::is_read(&query.plan)? {
+                self.plan.clock().will_be_read();
+            }
         }
         let mut sinks = vec![];
         for query in queries {

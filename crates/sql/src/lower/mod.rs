@@ -20,6 +20,7 @@ mod as_of_join;
 mod at_end;
 mod bounded;
 pub mod changelog;
+mod clock;
 pub(crate) mod distinct_on;
 mod emission;
 mod express;

@@ -158,7 +158,13 @@ impl Epochs {
         // The first epoch has no input: constant rows, and the kept rows of earlier queries.
         self.step()?;
         while !self.engine.ended() {
-            if self.take_in()? == Next::Stop {
+            let mut next = self.take_in()?;
+            // What has come in faster than it was worked on is worked on at once.
+            while next == Next::GoOn && self.engine.wants_more() && !self.inbox.is_empty() {
+                self.engine.begin(self.options.clock.now());
+                next = self.take_in()?;
+            }
+            if next == Next::Stop {
                 return Ok(true);
             }
             self.step()?;
@@ -226,14 +232,18 @@ impl Epochs {
         Ok(Next::GoOn)
     }
 
-    /// One epoch over what has been taken in.
+    /// One epoch over what has been taken in, after those that were begun before.
     fn step(&mut self) -> Result<()> {
-        let stepped = self.engine.step(self.options.clock.now())?;
-        self.metrics.epoch();
-        for (source, watermark) in &stepped.watermarks {
-            self.metrics.watermark(*source, *watermark);
+        self.engine.begin(self.options.clock.now());
+        let (all, failed) = self.engine.finish();
+        for stepped in all {
+            self.metrics.epoch();
+            for (source, watermark) in &stepped.watermarks {
+                self.metrics.watermark(*source, *watermark);
+            }
+            self.hand_on(stepped)?;
         }
-        self.hand_on(stepped)?;
+        failed?;
         if self.last_look.elapsed() >= LOOK {
             // For the most that was kept; looking at each epoch would cost more than a small epoch does.
             self.engine.state_report();

@@ -178,26 +178,39 @@ impl Simulation {
         let mut out = Simulated::default();
         let mut random = Random(self.cut.seed);
         let mut now = self.cut.start;
+        // How many epochs are run at once is one more thing that must not matter.
+        let random_run = matches!(self.cut.rows, CutRows::UpTo(_));
         loop {
-            for split in &mut self.splits {
-                take_some(&mut self.engine, split, self.cut.rows, &mut random, now, &mut out.rejected)?;
+            loop {
+                for split in &mut self.splits {
+                    take_some(&mut self.engine, split, self.cut.rows, &mut random, now, &mut out.rejected)?;
+                }
+                self.engine.begin(now);
+                out.epochs += 1;
+                now += 1_000_000;
+                let more = self.engine.wants_more() && !self.splits.iter().all(|split| split.ended);
+                if !more || (random_run && random.below(4) == 0) {
+                    break;
+                }
             }
-            let stepped = self.engine.step(now)?;
-            out.epochs += 1;
-            now += 1_000_000;
-            for (sink, deltas) in stepped.changes {
-                deltas.into_iter().for_each(|delta| changes(sink, delta));
+            let (all, failed) = self.engine.finish();
+            for stepped in all {
+                for (sink, deltas) in stepped.changes {
+                    deltas.into_iter().for_each(|delta| changes(sink, delta));
+                }
+                out.late.extend(stepped.late);
+                out.rejected.extend(stepped.rejected.into_iter().map(|(_, batch)| batch));
+                for question in stepped.lookups {
+                    let rows =
+                        self.lookups.at(question.node)?.answer(&question.rows, &self.batch, question.now).await?;
+                    self.engine.looked_up(question.node, question.number, rows);
+                }
+                for question in stepped.questions {
+                    let rows = at_end::answer(self.batch.clone(), question.at_end, question.inputs).await?;
+                    self.engine.answered(question.node, rows);
+                }
             }
-            out.late.extend(stepped.late);
-            out.rejected.extend(stepped.rejected.into_iter().map(|(_, batch)| batch));
-            for question in stepped.lookups {
-                let rows = self.lookups.at(question.node)?.answer(&question.rows, &self.batch, question.now).await?;
-                self.engine.looked_up(question.node, question.number, rows);
-            }
-            for question in stepped.questions {
-                let rows = at_end::answer(self.batch.clone(), question.at_end, question.inputs).await?;
-                self.engine.answered(question.node, rows);
-            }
+            failed?;
             if self.watch_state {
                 note_most(&mut out.most_state, self.engine.state());
             }

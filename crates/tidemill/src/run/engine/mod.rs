@@ -2,27 +2,26 @@
 //!
 //! The epoch thread drives it for real, and a simulation drives it by hand: both run this code.
 
+mod questions;
 mod reports;
 mod waiting;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
 use tidemill_core::source::Source as TableSource;
 use tidemill_core::{Delta, Error, Micros, Result, SplitId, Watermark};
-use tidemill_dataflow::dataflow::{Config, Dataflow, EpochInput, SourceFeed};
+use tidemill_dataflow::dataflow::{Config, Dataflow, EpochInput, EpochOutput, SourceFeed};
 use tidemill_dataflow::ingest::Taken;
 use tidemill_dataflow::split_watermarks::SplitWatermarks;
 use tidemill_plan::op::{AtEnd, SinkTarget, SourceInput, SourceOp, StreamOp};
 use tidemill_plan::{NodeId, StreamPlan};
 use tidemill_sql::catalog::system::{SYSTEM_SCHEMA, SystemTable};
 
-use self::waiting::{Asked, Waiting};
+use self::questions::{LookupQuestion, Question};
+use self::waiting::Waiting;
 use super::refused;
 use super::state::Peaks;
-use crate::consolidate::consolidate;
 
 /// A dataflow, and what waits for its next step.
 pub(crate) struct Engine {
@@ -31,6 +30,15 @@ pub(crate) struct Engine {
     sources: Vec<Source>,
     sinks: Vec<Sink>,
     peaks: Peaks,
+    /// Epochs that have been begun and not been run.
+    begun: Vec<Begun>,
+}
+
+/// An epoch that waits to be run.
+struct Begun {
+    input: EpochInput,
+    /// Sources whose watermark moves in it.
+    watermarks: Vec<(usize, Watermark)>,
 }
 
 /// A source node and what has come in for it.
@@ -92,24 +100,6 @@ pub(crate) struct Stepped {
     pub watermarks: Vec<(usize, Watermark)>,
 }
 
-/// A part of the query that DataFusion is to answer once.
-pub(crate) struct Question {
-    pub node: NodeId,
-    pub at_end: AtEnd,
-    pub inputs: HashMap<String, RecordBatch>,
-}
-
-/// Rows that a lookup join asks about.
-pub(crate) struct LookupQuestion {
-    /// The join's node.
-    pub node: NodeId,
-    /// Tells the questions of a join apart.
-    pub number: u64,
-    pub rows: Vec<Delta>,
-    /// What the clock read.
-    pub now: Micros,
-}
-
 impl Engine {
     /// The dataflow of `plan`. `kept` gives the refused rows of earlier queries.
     pub(crate) fn new(
@@ -150,7 +140,7 @@ impl Engine {
                 _ => {}
             }
         }
-        Ok(Self { plan, dataflow, sources, sinks, peaks: Peaks::default() })
+        Ok(Self { plan, dataflow, sources, sinks, peaks: Peaks::default(), begun: vec![] })
     }
 
     /// The tables to be read.
@@ -252,7 +242,16 @@ impl Engine {
 
     /// One epoch over what has been taken in, at a clock that reads `now`.
     pub(crate) fn step(&mut self, now: Micros) -> Result<Stepped> {
-        let mut stepped = Stepped::default();
+        self.begin(now);
+        let (mut stepped, failed) = self.finish();
+        failed?;
+        stepped.pop().ok_or_else(|| Error::internal("an epoch was begun and not run"))
+    }
+
+    /// Begins an epoch over what has been taken in, at a clock that reads `now`. Others may be begun before it is run: see
+    /// [`wants_more`](Self::wants_more).
+    pub(crate) fn begin(&mut self, now: Micros) {
+        let mut watermarks = vec![];
         let refused_end = self.refused_end();
         let mut feeds = vec![];
         for (index, source) in self.sources.iter_mut().enumerate() {
@@ -268,12 +267,43 @@ impl Engine {
                 continue;
             }
             if watermark != source.told {
-                stepped.watermarks.push((index, watermark));
+                watermarks.push((index, watermark));
             }
             source.told = watermark;
             feeds.push(SourceFeed { node: source.node, deltas: std::mem::take(&mut source.queued), watermark });
         }
-        let output = self.dataflow.step(EpochInput { now, sources: feeds })?;
+        self.begun.push(Begun { input: EpochInput { now, sources: feeds }, watermarks });
+    }
+
+    /// Whether further epochs may be begun before those that have been are run, and it pays.
+    pub(crate) fn wants_more(&self) -> bool {
+        // What other sources have to say next depends on what comes out of an epoch.
+        let at_rim = self.sources.iter().all(|s| matches!(s.kind, Kind::Table(_)));
+        let deltas = self.begun.iter().flat_map(|begun| &begun.input.sources).flat_map(|feed| &feed.deltas);
+        at_rim && self.dataflow.wants_more(deltas.map(Delta::num_rows).sum())
+    }
+
+    /// Runs the epochs that have been begun: what came of each, up to the first that fails.
+    pub(crate) fn finish(&mut self) -> (Vec<Stepped>, Result<()>) {
+        let (mut inputs, mut watermarks, mut clock) = (vec![], vec![], vec![]);
+        for begun in self.begun.drain(..) {
+            clock.push(begun.input.now);
+            inputs.push(begun.input);
+            watermarks.push(begun.watermarks);
+        }
+        let (outputs, failed) = self.dataflow.steps(inputs);
+        let mut all = vec![];
+        for ((output, watermarks), now) in outputs.into_iter().zip(watermarks).zip(clock) {
+            match self.stepped(output, watermarks, now) {
+                Ok(stepped) => all.push(stepped),
+                Err(e) => return (all, Err(e)),
+            }
+        }
+        (all, failed)
+    }
+
+    fn stepped(&mut self, output: EpochOutput, watermarks: Vec<(usize, Watermark)>, now: Micros) -> Result<Stepped> {
+        let mut stepped = Stepped { watermarks, ..Stepped::default() };
         for (node, deltas) in output.sinks {
             let Some(index) = self.sinks.iter().position(|s| s.node == node) else { continue };
             match self.sinks[index].target {
@@ -334,56 +364,5 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    /// The batch parts whose inputs have all ended and that have not been asked for.
-    fn questions(&mut self) -> Result<Vec<Question>> {
-        let mut questions = vec![];
-        for index in 0..self.sources.len() {
-            let Kind::AtEnd { at_end, answer: Answer::Waiting } = &self.sources[index].kind else { continue };
-            if !at_end.inputs.iter().all(|(_, id)| self.dataflow.finished(*id)) {
-                continue;
-            }
-            let at_end = at_end.clone();
-            let mut inputs = HashMap::new();
-            for (name, id) in &at_end.inputs {
-                let schema = Arc::clone(&self.plan.node(*id).edge.schema);
-                let Some(sink) = self.sinks.iter_mut().find(|s| s.node == *id) else {
-                    return Err(Error::internal("a batch part of the query reads something that is not collected"));
-                };
-                inputs.insert(name.clone(), consolidate(&schema, &std::mem::take(&mut sink.collected))?);
-            }
-            let source = &mut self.sources[index];
-            source.kind = Kind::AtEnd { at_end: at_end.clone(), answer: Answer::Asked };
-            questions.push(Question { node: source.node, at_end, inputs });
-        }
-        Ok(questions)
-    }
-
-    /// What the epoch's rows ask for, and how far time has come behind them.
-    fn lookups(&mut self, now: Micros) -> Vec<LookupQuestion> {
-        let mut questions = vec![];
-        for source in &mut self.sources {
-            let Kind::Lookup(waiting) = &mut source.kind else { continue };
-            // Several joins may ask for the rows of one sink.
-            let sink = self.sinks.iter().find(|s| s.node == waiting.asks);
-            let rows = sink.map(|s| s.collected.clone()).unwrap_or_default();
-            let watermark = self.dataflow.watermark(waiting.asks);
-            if rows.is_empty() && watermark == waiting.watermark {
-                continue;
-            }
-            let (number, count) = (waiting.count, rows.iter().map(Delta::num_rows).sum());
-            // Time alone needs no answer.
-            let answer = rows.is_empty().then(|| Delta::insert(RecordBatch::new_empty(Arc::new(Schema::empty()))));
-            waiting.asked.push_back(Asked { number, rows: count, watermark, answer });
-            (waiting.count, waiting.watermark) = (number + 1, watermark);
-            if !rows.is_empty() {
-                questions.push(LookupQuestion { node: source.node, number, rows, now });
-            }
-        }
-        for sink in self.sinks.iter_mut().filter(|s| matches!(s.target, SinkTarget::Ask)) {
-            sink.collected.clear();
-        }
-        questions
     }
 }
