@@ -5,7 +5,8 @@
 //! - A condition on outer columns below a function with OVER, an outer join, or a LIMIT: it is pulled up as if they were not there;
 //!   or within a subquery in FROM: it is pulled up without its columns.
 //! - A condition on outer columns below an aggregate over all rows, of which more is asked than its value: it has a row over nothing
-//!   too, which DataFusion only sees where the value is the subquery's, or a plain calculation with it.
+//!   too, which DataFusion only sees where the value is the subquery's, or a plain calculation with it. So has a set of groups
+//!   that is empty, as in ROLLUP.
 //! - A condition on outer columns other than `column = outer column` below a grouping or a DISTINCT: rows of several of its values are
 //!   several groups then.
 //! - A condition on outer columns that holds a subquery of its own: it is pulled up with what is joined for that, under names that
@@ -23,6 +24,8 @@ use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::logical_plan::{Aggregate, Join, Subquery, SubqueryAlias};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Distinct, Expr, LogicalPlan, Operator};
+
+use super::pushed::rows_over_nothing;
 
 /// Of one of the conditions of a WHERE over `input`.
 pub(super) fn condition(condition: &Expr, input: &LogicalPlan) -> bool {
@@ -184,9 +187,9 @@ fn below_more(plan: &LogicalPlan) -> bool {
     plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(aggregate) if over_all(aggregate)))).unwrap_or(false)
 }
 
-/// Whether it is an aggregate over all rows, which outer columns choose.
+/// Whether it has a row over nothing, as an aggregate over all rows has, and outer columns choose its rows.
 fn over_all(aggregate: &Aggregate) -> bool {
-    aggregate.group_expr.is_empty() && !aggregate.input.all_out_ref_exprs().is_empty()
+    rows_over_nothing(aggregate) > 0 && !aggregate.input.all_out_ref_exprs().is_empty()
 }
 
 /// A value, or a calculation with it whose operators are NULL for NULL.

@@ -23,7 +23,9 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
     Aggregate, Distinct, DistinctOn, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Sort, SortExpr, Window,
 };
+use tidemill_core::Error;
 
+use crate::error::carried;
 pub(crate) use lateral_planner::LateralPlanner;
 use marks::Marks;
 
@@ -262,7 +264,7 @@ impl Rewrite<'_> {
     }
 
     /// An outer, semi or anti join whose condition asks: of the rows of its sides, whose columns the answers become. A subquery about
-    /// both sides at once stays as it is.
+    /// both sides at once is refused.
     fn outer_join(&mut self, join: Join, conditions: Vec<Expr>) -> PlanResult<Transformed<LogicalPlan>> {
         let columns = join.schema.columns();
         let mut sides = [join.left.as_ref().clone(), join.right.as_ref().clone()];
@@ -282,6 +284,10 @@ impl Rewrite<'_> {
                 Ok(Transformed::new(value, true, TreeNodeRecursion::Jump))
             })?;
             changed |= asked.transformed;
+            if asks(&asked.data) {
+                let error = "a subquery about both sides of an outer join, in its condition, is not supported";
+                return Err(carried(Error::unsupported(error).with_hint("Ask it of a query in FROM that is joined.")));
+            }
             kept.push(asked.data);
         }
         if !changed {

@@ -5,12 +5,12 @@ use datafusion::common::{Column, JoinType, Result as PlanResult, ScalarValue};
 use datafusion::logical_expr::builder::LogicalPlanBuilder;
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, when};
 
-use super::{Keyed, Push, columns_of, refused, same};
+use super::{Keyed, Push, columns_of, same};
 
 impl Push<'_, '_> {
     pub(super) fn groups(&mut self, aggregate: &Aggregate) -> PlanResult<Keyed> {
         if aggregate.group_expr.iter().any(|e| matches!(e, Expr::GroupingSet(_))) {
-            return Err(refused(&LogicalPlan::Aggregate(aggregate.clone())));
+            return self.grouping_sets(aggregate);
         }
         let Keyed { plan, keys, nulls } = self.down(&aggregate.input)?;
         let mut groups = self.own_all(&aggregate.group_expr, &keys)?;
@@ -20,15 +20,16 @@ impl Push<'_, '_> {
         Ok(Keyed { plan, keys, nulls })
     }
 
-    /// An aggregate over all rows: one row for each of the outer values, also for those that have no rows.
+    /// A grouping that has one row over nothing: one for each of the outer values that have no rows, too.
     pub(super) fn one_row(&mut self, aggregate: &Aggregate) -> PlanResult<Keyed> {
         let below = self.groups(aggregate)?;
         let Keyed { plan: values, keys, nulls } = self.values()?;
         let pairs = keys.iter().zip(&below.keys);
         let equal = pairs.map(|(a, b)| same(Expr::Column(a.clone()), Expr::Column(b.clone()), nulls && below.nulls));
         let joined = LogicalPlanBuilder::from(values).join_on(below.plan, JoinType::Left, equal)?.build()?;
-        let mut exprs = vec![];
-        for (expr, (qualifier, field)) in aggregate.aggr_expr.iter().zip(aggregate.schema.iter()) {
+        let groups = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
+        let mut exprs: Vec<Expr> = columns_of(&aggregate.schema.columns()[..groups]).collect();
+        for (expr, (qualifier, field)) in aggregate.aggr_expr.iter().zip(aggregate.schema.iter().skip(groups)) {
             let value = Expr::Column(Column::new(qualifier.cloned(), field.name()));
             exprs.push(match over_nothing(expr, field.data_type())? {
                 default if default.is_null() => value,
@@ -46,6 +47,10 @@ impl Push<'_, '_> {
 fn over_nothing(expr: &Expr, data_type: &DataType) -> PlanResult<ScalarValue> {
     match expr {
         Expr::Alias(alias) => over_nothing(&alias.expr, data_type),
+        // Nothing is grouped by in the set that has a row.
+        Expr::AggregateFunction(function) if function.func.name() == "grouping" => {
+            ScalarValue::Int32(Some((1 << function.params.args.len()) - 1)).cast_to(data_type)
+        }
         Expr::AggregateFunction(function) => function.func.default_value(data_type),
         _ => ScalarValue::try_from(data_type),
     }

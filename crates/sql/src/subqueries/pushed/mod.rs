@@ -2,8 +2,9 @@
 //!
 //! Where a plan refers to columns of an outer row, [`Outer::pushed`] makes of it the plan for all outer rows at once: each of its
 //! rows says in further columns, the keys, for which values of the outer columns it is there. [`Push::down`] is the list of what
-//! plans are made of; how each part is pushed through stands in `rows`, `groups` and `joins`.
+//! plans are made of; how each part is pushed through stands in `rows`, `groups`, `grouping_sets` and `joins`.
 
+mod grouping_sets;
 mod groups;
 mod joins;
 mod rows;
@@ -15,6 +16,7 @@ use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Operator, Projection
 use tidemill_core::Error;
 
 use crate::error::carried;
+pub(super) use grouping_sets::rows_over_nothing;
 use joins::by_row;
 
 /// The rows that subqueries refer to.
@@ -130,8 +132,11 @@ impl Push<'_, '_> {
                 Keyed { plan: LogicalPlanBuilder::from(plan).project(all)?.build()?, keys, nulls }
             }
             LogicalPlan::Subquery(Subquery { subquery, .. }) => self.down(subquery)?,
-            LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => self.one_row(aggregate)?,
-            LogicalPlan::Aggregate(aggregate) => self.groups(aggregate)?,
+            LogicalPlan::Aggregate(aggregate) => match rows_over_nothing(aggregate) {
+                0 => self.groups(aggregate)?,
+                1 => self.one_row(aggregate)?,
+                _ => return Err(refused(plan)),
+            },
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let Keyed { plan, keys, nulls } = self.down(input)?;
                 Keyed { plan: LogicalPlanBuilder::from(plan).distinct()?.build()?, keys, nulls }
