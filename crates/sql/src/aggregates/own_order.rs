@@ -1,8 +1,9 @@
 //! Aggregates that look at their rows in orders of their own: `ARRAY_AGG(a ORDER BY b), STRING_AGG(a, ',' ORDER BY c)`.
 //!
 //! In a batch DataFusion puts all rows below a grouping in one order. It refuses some functions with orders that go against each other, and
-//! rows that are equal in an order may change places. So where a grouping has several orders, or one that leaves something open, each such
-//! function gets its rows as they come and puts them in order itself, equal ones as they came. (The dataflow does so anyway.)
+//! rows that are equal in an order may change places. So where a grouping has several orders, one that leaves something open, or one beside
+//! a function that takes rows as they come, each such function gets its rows as they come and puts them in order itself, equal ones as they
+//! came. (The dataflow does so anyway.)
 
 use std::collections::HashSet;
 use std::fmt;
@@ -22,7 +23,7 @@ use datafusion::scalar::ScalarValue;
 
 use super::anew::Make;
 use super::fitted::Fitted;
-use super::in_turn::open;
+use super::in_turn::{open, without_order};
 
 /// `plan`, to be answered in a batch, with functions that put their rows in order themselves where there are several orders.
 pub(crate) fn each_in_its_own(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -30,7 +31,10 @@ pub(crate) fn each_in_its_own(plan: LogicalPlan) -> Result<LogicalPlan> {
         let LogicalPlan::Aggregate(aggregate) = node else { return Ok(Transformed::no(node)) };
         let mut orders = aggregate.aggr_expr.iter().filter_map(ordered).map(|call| &call.params.order_by);
         let first = orders.next();
-        if orders.all(|order| Some(order) == first) && !aggregate.aggr_expr.iter().any(|e| open(e).is_some()) {
+        let several = orders.any(|order| Some(order) != first);
+        // A function without an order sees the rows as they come.
+        let as_they_come = first.is_some() && aggregate.aggr_expr.iter().any(|e| without_order(e).is_some());
+        if !several && !as_they_come && !aggregate.aggr_expr.iter().any(|e| open(e).is_some()) {
             return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
         }
         let exprs = aggregate.aggr_expr.iter().cloned().map(by_itself).collect();
