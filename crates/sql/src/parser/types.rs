@@ -99,11 +99,23 @@ struct Types<'p, 'a> {
 impl Types<'_, '_> {
     fn parse(&mut self) -> Result<Type, ParserError> {
         let mut t = self.parse_one()?;
-        // The standard's way to write it: INT ARRAY.
-        while self.parser.parse_keyword(Keyword::ARRAY) {
+        // The standard's way to write it, INT ARRAY, and that of Postgres, INT[].
+        while self.parser.parse_keyword(Keyword::ARRAY) || self.word("MULTISET") || self.brackets()? {
             t = plain(DataType::List(Arc::new(Field::new("item", t.data_type, true))));
         }
         Ok(t)
+    }
+
+    /// `[]` behind a type, or `[3]`: a length is not checked.
+    fn brackets(&mut self) -> Result<bool, ParserError> {
+        if !self.parser.consume_token(&Token::LBracket) {
+            return Ok(false);
+        }
+        if self.parser.peek_token_ref().token != Token::RBracket {
+            self.parser.parse_literal_uint()?;
+        }
+        self.parser.expect_token(&Token::RBracket)?;
+        Ok(true)
     }
 
     fn parse_one(&mut self) -> Result<Type, ParserError> {
@@ -356,6 +368,8 @@ mod tests {
         check("STRUCT<a INT, b STRUCT<c STRING>>", "ROW<`a` INT, `b` ROW<`c` STRING>>");
         check("MULTISET<STRING>", "ARRAY<STRING>");
         check("INT ARRAY", "ARRAY<INT>");
+        check("INT MULTISET ARRAY", "ARRAY<ARRAY<INT>>");
+        check("VARCHAR(3)[][2]", "ARRAY<ARRAY<STRING>>");
         check("ARRAY<bigint unsigned NOT NULL>", "ARRAY<BIGINT UNSIGNED NOT NULL>");
         check("timestamptz", "TIMESTAMP_LTZ(6)");
         check("text", "STRING");
