@@ -46,7 +46,7 @@ pub(super) fn rewrite(query: &mut Query) -> ControlFlow<Error> {
 }
 
 /// The number that is a place in the SELECT list.
-fn ordinal(expr: &Expr) -> Option<usize> {
+pub(super) fn ordinal(expr: &Expr) -> Option<usize> {
     match expr {
         Expr::Value(v) => match &v.value {
             Value::Number(n, _) => n.parse().ok(),

@@ -4,7 +4,8 @@
 //! - `GROUP BY a, b WITH ROLLUP` and `WITH CUBE` are `ROLLUP (a, b)` and `CUBE (a, b)`; `GROUP BY a, b GROUPING SETS ((a), (b))` are these
 //!   sets (DataFusion drops all three in silence);
 //! - `GROUPING SETS (ROLLUP (a, b), GROUPING SETS ((c)))` and `ROLLUP (a, (b, c))` are written out, set by set;
-//! - a number in a set is a place in the SELECT list, as it is outside of sets, and not a constant;
+//! - a number in a set is a place in the SELECT list, as it is outside of sets; in either, one past the end of the list, or that
+//!   of an aggregate, can only be meant as a constant (DataFusion groups by the aggregate, or refuses);
 //! - what a set names twice (`GROUPING SETS ((a, a))`, `CUBE (a, a)`) groups once: DataFusion would have two columns of one name;
 //! - `GROUP_ID()`, which numbers the sets that are the same, is 0 where each stands once, and refused where one does not.
 
@@ -17,7 +18,9 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use tidemill_core::{Error, Span};
 
+use super::distinct_on::ordinal;
 use super::forms::word_at;
+use super::having::has_known_aggregate;
 use super::source::place;
 use super::walk::any_expression;
 
@@ -81,6 +84,7 @@ pub(super) fn rewrite(select: &mut Select) -> ControlFlow<Error> {
             }
         };
     }
+    constants(groups, projection);
     for group in groups.iter_mut() {
         let (Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets)) = group else { continue };
         sets.iter_mut().flatten().try_for_each(|e| by_place(e, projection))?;
@@ -130,14 +134,41 @@ fn place_of_group_id(select: &Select) -> Option<Span> {
 pub(super) fn group_id(expr: &mut Expr) {
     if is_group_id(expr) {
         let zero = Value::Number("0".into(), false).with_span(expr.span());
-        *expr = Expr::Cast {
-            kind: CastKind::Cast,
-            expr: Box::new(Expr::Value(zero)),
-            data_type: DataType::BigInt(None),
-            array: false,
-            format: None,
-        };
+        *expr = bigint(Expr::Value(zero));
     }
+}
+
+fn bigint(expr: Expr) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expr),
+        data_type: DataType::BigInt(None),
+        array: false,
+        format: None,
+    }
+}
+
+/// Makes constants, which nobody takes for places, of the numbers that are none.
+fn constants(groups: &mut [Expr], projection: &[SelectItem]) {
+    for group in groups {
+        match group {
+            Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
+                sets.iter_mut().for_each(|set| constants(set, projection));
+            }
+            number if ordinal(number).is_some_and(|n| !is_place(n, projection)) => {
+                *number = bigint(number.clone());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether column `number` of the SELECT list may be grouped by, as far as the list says.
+fn is_place(number: usize, projection: &[SelectItem]) -> bool {
+    let is_expression =
+        |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
+    let item = number.checked_sub(1).and_then(|n| projection.get(n));
+    !projection.iter().all(is_expression) || item.is_some_and(|item| !has_known_aggregate(item))
 }
 
 /// The expression of the SELECT list that a number stands for.
@@ -145,20 +176,18 @@ fn by_place(expr: &mut Expr, projection: &[SelectItem]) -> ControlFlow<Error> {
     if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = expr {
         return sets.iter_mut().flatten().try_for_each(|e| by_place(e, projection));
     }
-    let Expr::Value(value) = &*expr else { return ControlFlow::Continue(()) };
-    let Value::Number(text, _) = &value.value else { return ControlFlow::Continue(()) };
-    let item = text.to_string().parse::<usize>().ok().and_then(|n| projection.get(n.checked_sub(1)?));
-    match item {
+    let Some(number) = ordinal(expr) else { return ControlFlow::Continue(()) };
+    match number.checked_sub(1).and_then(|n| projection.get(n)) {
         Some(SelectItem::UnnamedExpr(of) | SelectItem::ExprWithAlias { expr: of, .. }) => {
             *expr = of.clone();
             ControlFlow::Continue(())
         }
         _ => ControlFlow::Break(
             Error::statement(format!(
-                "GROUP BY asks for column {text} of the SELECT list, which is not an expression there"
+                "GROUP BY asks for column {number} of the SELECT list, which is not an expression there"
             ))
             .with_hint("Name what is grouped by: GROUPING SETS ((a), (b)).")
-            .at(place(value.span)),
+            .at(place(expr.span())),
         ),
     }
 }

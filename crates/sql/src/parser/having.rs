@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, Function, GroupByExpr, Query, Select, Visitor};
+use sqlparser::ast::{BinaryOperator, Expr, Function, GroupByExpr, Query, Select, Visit, Visitor};
 use sqlparser::parser::Parser;
 
 use super::dialect::Dialect;
@@ -20,12 +20,14 @@ pub(super) fn rewrite(select: &mut Select) {
     if !keys.is_empty() || !modifiers.is_empty() || !is_one {
         return;
     }
-    let mut aggregates = Aggregates { depth: 0 };
-    let known =
-        walk(&select.projection, &mut aggregates).is_break() || walk(&select.having, &mut aggregates).is_break();
-    if !known {
+    if !has_known_aggregate(&select.projection) && !has_known_aggregate(&select.having) {
         one_group(select);
     }
+}
+
+/// Whether there is an aggregate that anyone would know, outside of subqueries.
+pub(super) fn has_known_aggregate(node: &impl Visit) -> bool {
+    walk(node, &mut Aggregates { depth: 0 }).is_break()
 }
 
 /// Makes one group of all rows of a SELECT without keys.
@@ -40,7 +42,7 @@ pub(super) fn one_group(select: &mut Select) {
     });
 }
 
-/// Breaks at an aggregate that anyone would know, outside of subqueries. One that it does not know does no harm.
+/// Breaks at an aggregate that anyone would know. One that it does not know does no harm.
 struct Aggregates {
     depth: usize,
 }
