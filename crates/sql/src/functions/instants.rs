@@ -31,7 +31,7 @@ enum Ticks<'a> {
     Days(&'a [i32]),
 }
 
-const SECONDS_PER_DAY: i64 = 86_400;
+pub(super) const SECONDS_PER_DAY: i64 = 86_400;
 
 impl<'a> Instants<'a> {
     /// Reads `array`, unless it is something else.

@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDateTime};
 
 use super::super::call::Compiled;
 use super::super::declaration::{Function, Kind, takes};
-use super::super::instants::{column_of, to_ticks};
+use super::super::instants::{SECONDS_PER_DAY, column_of, to_ticks};
 use super::unit::Unit;
 
 /// Counts whole units between two times.
@@ -69,18 +69,25 @@ fn whole_months(a: NaiveDateTime, b: NaiveDateTime) -> i64 {
 pub(in super::super) static TIMESTAMPADD: Function = Function {
     names: &["timestampadd"],
     usage: "TIMESTAMPADD(unit, count, time)",
-    about: "The time so many units later, of the same type; a date and a unit shorter than a day give a TIMESTAMP. \
-            Units as for TIMESTAMPDIFF.",
+    about: "The time so many units later, of the same type; a date and a unit shorter than a day give a TIMESTAMP, and \
+            a TIME goes on past midnight. Units as for TIMESTAMPDIFF.",
     examples: &[
         ("timestampadd('MINUTE', 90, TIMESTAMP '2024-01-31 10:00:00')", "2024-01-31 11:30:00"),
         ("timestampadd('MONTH', 1, TIMESTAMP '2024-01-31 10:00:00')", "2024-02-29 10:00:00"),
         ("timestampadd('QUARTER', -1, DATE '2024-01-31')", "2023-10-31"),
         ("timestampadd('WEEK', 1, DATE '2003-01-02')", "2003-01-09"),
         ("timestampadd('MILLISECOND', 5, TIMESTAMP '2024-01-31 10:00:00')", "2024-01-31 10:00:00.005"),
+        ("timestampadd('MINUTE', 90, TIME '23:00:00')", "00:30:00"),
+        ("timestampadd('DAY', 1, TIME '23:00:00')", "23:00:00"),
         ("timestampadd('YEAR', 1, CAST(NULL AS DATE))", "NULL"),
         ("timestampadd('DAY', 9223372036854775807, TIMESTAMP '2024-01-31 10:00:00')", "NULL"),
     ],
     types: |args| {
+        if let [unit, count, time @ (DataType::Time32(_) | DataType::Time64(_))] = args {
+            let mut types = takes(&[unit.clone(), count.clone()], &[Kind::Text, Kind::Int], 2, time.clone())?;
+            types.args.push(time.clone());
+            return Some(types);
+        }
         let mut types = takes(args, &[Kind::Text, Kind::Int, Kind::Time], 3, DataType::Null)?;
         types.result = types.args[2].clone();
         Some(types)
@@ -96,10 +103,12 @@ pub(in super::super) static TIMESTAMPADD: Function = Function {
         let zone = call.zone()?;
         let mut units = Compiled::new();
         let widened = call.type_of(2) == &DataType::Date32 && call.result_type() != &DataType::Date32;
+        let is_time_of_day = matches!(call.type_of(2), DataType::Time32(_) | DataType::Time64(_));
+        let day = time.per_second * SECONDS_PER_DAY;
         column_of(call.result_type(), call.rows, |row| {
             let (Some(name), Some(count)) = (unit.at(row), count.at(row)) else { return Ok(None) };
             let unit = *units.get(name, Unit::parse)?;
-            Ok(match unit {
+            let ticks = match unit {
                 // Months, and days too, are those of the wall: the hour stays when the clock changes.
                 unit if unit.is_days() => time
                     .local(row, zone)
@@ -109,7 +118,8 @@ pub(in super::super) static TIMESTAMPADD: Function = Function {
                     .utc(row)
                     .and_then(|t| unit.add(t, count))
                     .and_then(|t| to_ticks(t, if widened { 1_000 } else { time.per_second })),
-            })
+            };
+            Ok(if is_time_of_day { ticks.map(|ticks| ticks.rem_euclid(day)) } else { ticks })
         })
     },
     ..Function::PLAIN
