@@ -4,9 +4,9 @@
 use datafusion::arrow::datatypes::DataType;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    CaseWhen, CastKind, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArguments, LimitClause, ObjectNamePart, Offset, OffsetRows, Query, Spanned, TrimWhereField, UnaryOperator,
-    Value, WindowFrameBound, WindowFrameUnits, WindowType,
+    self, CaseWhen, CastKind, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, LimitClause, ObjectNamePart, Offset, OffsetRows, Query, Spanned, TrimWhereField, TypedString,
+    UnaryOperator, Value, WindowFrameBound, WindowFrameUnits, WindowType,
 };
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -136,6 +136,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
                 v.value = Value::SingleQuotedString(std::mem::take(text));
             }
         }
+        Expr::TypedString(literal) => nanoseconds(literal),
         Expr::Function(function) => {
             counted_offsets(function)?;
             within_group(function);
@@ -148,6 +149,20 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// `TIMESTAMP '.. 10:00:00.123456789'` has the digits that it is written with, where TIMESTAMP alone would have six.
+fn nanoseconds(literal: &mut TypedString) {
+    /// The years whose nanoseconds since 1970 can all be counted.
+    const COUNTED: std::ops::RangeInclusive<i32> = 1678..=2261;
+    let ast::DataType::Timestamp(precision @ None, _) = &mut literal.data_type else { return };
+    let Value::SingleQuotedString(text) = &literal.value.value else { return };
+    let text = text.trim();
+    let digits = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let year = text.split('-').next().and_then(|year| year.parse().ok());
+    if digits > 6 && year.is_some_and(|year| COUNTED.contains(&year)) {
+        *precision = Some(9);
+    }
 }
 
 /// `ROWS BETWEEN INTERVAL '1' DAY PRECEDING ..`: what counts rows, or groups of them, is a whole number.
