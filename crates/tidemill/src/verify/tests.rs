@@ -44,6 +44,15 @@ async fn an_engine_that_keeps_the_law_agrees() {
 }
 
 #[tokio::test]
+async fn windows_by_the_clock_are_the_same_in_every_run() {
+    let query = "SELECT window_start, COUNT(*) AS n \
+                 FROM TABLE(TUMBLE((SELECT v, PROCTIME() AS p FROM t), DESCRIPTOR(p), INTERVAL '1' SECOND)) \
+                 GROUP BY window_start, window_end";
+    let agreement = check(&Engine, query).await.unwrap();
+    assert_eq!(agreement, Agreement { rows: 1, read: 50, runs: 6, seed: 1, refused: 0 });
+}
+
+#[tokio::test]
 async fn a_broken_engine_is_found_and_its_input_is_made_small() {
     let error = check(&Broken, "SELECT v FROM t WHERE v > 3").await.unwrap_err();
     let text = error.to_string();
