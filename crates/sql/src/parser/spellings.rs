@@ -1,5 +1,6 @@
 //! Standard SQL's spellings of what sqlparser or DataFusion know in one way only: `TRIM(LEADING FROM x)`, `CASE b WHEN 2, 3 THEN`,
-//! `UNKNOWN`, `CAST(ROW(..) AS ROW<..>)`, `LIKE .. ESCAPE`, `RLIKE`, `WITHIN GROUP` of any aggregate, `COUNT(DISTINCT a, b)`, `LIMIT m, n`.
+//! `UNKNOWN`, `CAST(ROW(..) AS ROW<..>)`, `LIKE .. ESCAPE`, `RLIKE`, `WITHIN GROUP` of any aggregate, `COUNT(DISTINCT a, b)`, `LIMIT m, n`,
+//! `DATE(x)`.
 
 use datafusion::arrow::datatypes::DataType;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -142,7 +143,7 @@ pub(super) fn rewrite(expr: &mut Expr) -> Result<()> {
             within_group(function);
             within_group_over(function);
             count_of_rows(function);
-            if let Some(value) = default_by_row(function) {
+            if let Some(value) = default_by_row(function).or_else(|| date_of(function)) {
                 *expr = value;
             }
         }
@@ -162,6 +163,17 @@ fn nanoseconds(literal: &mut TypedString) {
     let year = text.split('-').next().and_then(|year| year.parse().ok());
     if digits > 6 && year.is_some_and(|year| COUNTED.contains(&year)) {
         *precision = Some(9);
+    }
+}
+
+/// `DATE(x)` as `CAST(x AS DATE)`.
+fn date_of(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(of))] if function.name.to_string().eq_ignore_ascii_case("date") => {
+            Some(cast(of.clone(), &DataType::Date32))
+        }
+        _ => None,
     }
 }
 
