@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
 
 use crate::casts::each_expression;
 use crate::functions::json::member::is_member;
-use crate::lengths;
+use crate::{lengths, mixed_numbers};
 
 /// Digits after the point with which a text is read, where the number that it is compared with has fewer. All integers fit beside them.
 const SCALE: i8 = 18;
@@ -48,7 +48,10 @@ pub(crate) fn written_out(plan: LogicalPlan) -> PlanResult<LogicalPlan> {
 
 /// `expr` with such comparisons written out.
 pub(crate) fn rewritten(expr: Expr, schema: &DFSchema) -> PlanResult<Transformed<Expr>> {
-    expr.transform_up(|e| one(e, schema)?.transform_data(|e| Ok(lengths::compared(e, schema))))
+    expr.transform_up(|e| {
+        let fitted = one(e, schema)?.transform_data(|e| Ok(mixed_numbers::settled(e, schema)))?;
+        fitted.transform_data(|e| Ok(lengths::compared(e, schema)))
+    })
 }
 
 /// `text = boolean` with the text read as a boolean.
@@ -61,23 +64,32 @@ pub(crate) fn compared_with_boolean(left: &Expr, op: Operator, right: &Expr, sch
     made.transformed.then_some(made.data)
 }
 
-/// A union of texts and other values is one of texts. DataFusion makes it that later, and until then says the type of the first part.
+/// A union of texts and other values is one of texts, one of decimals and floating-point numbers is one of these. DataFusion makes them
+/// fit later, and until then says the type of the first part.
 fn united(plan: LogicalPlan) -> PlanResult<Transformed<LogicalPlan>> {
     let LogicalPlan::Union(union) = plan else { return Ok(Transformed::no(plan)) };
-    let mixed = |column: usize| {
-        let mut types = union.inputs.iter().filter_map(|i| i.schema().fields().get(column)).map(|f| f.data_type());
-        types.clone().any(|t| t.is_string()) && types.any(|t| reading(&[&DataType::Utf8, t]).is_some())
+    let target = |column: usize| {
+        let types = union.inputs.iter().filter_map(|i| i.schema().fields().get(column)).map(|f| f.data_type());
+        let with_text = |t: &DataType| reading(&[&DataType::Utf8, t]).is_some();
+        if types.clone().any(DataType::is_string) && types.clone().any(with_text) {
+            return Some(DataType::Utf8);
+        }
+        mixed_numbers::are_mixed(types).then_some(DataType::Float64)
     };
-    let mixed: Vec<usize> = (0..union.schema.fields().len()).filter(|column| mixed(*column)).collect();
-    if mixed.is_empty() {
+    let targets: Vec<_> = (0..union.schema.fields().len()).map(target).collect();
+    if targets.iter().all(Option::is_none) {
         return Ok(Transformed::no(LogicalPlan::Union(union)));
     }
     let part = |input: Arc<LogicalPlan>| {
-        let columns = input.schema().iter().enumerate().map(|(i, (qualifier, field))| {
+        let columns = input.schema().iter().zip(&targets).map(|((qualifier, field), target)| {
             let column = Expr::from((qualifier, field));
-            match mixed.contains(&i) && !field.data_type().is_string() {
-                true => cast(column, DataType::Utf8).alias_qualified(qualifier.cloned(), field.name()),
-                false => column,
+            match target {
+                Some(target)
+                    if field.data_type() != target && !(target.is_string() && field.data_type().is_string()) =>
+                {
+                    cast(column, target.clone()).alias_qualified(qualifier.cloned(), field.name())
+                }
+                _ => column,
             }
         });
         LogicalPlanBuilder::from(Arc::clone(&input)).project(columns.collect::<Vec<_>>())?.build().map(Arc::new)

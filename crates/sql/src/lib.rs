@@ -28,6 +28,7 @@ mod error_types;
 pub mod functions;
 mod lateral;
 mod lengths;
+mod mixed_numbers;
 mod resolve;
 mod rules;
 pub mod session;
