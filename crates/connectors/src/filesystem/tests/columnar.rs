@@ -1,6 +1,7 @@
 //! Parquet and Arrow files.
 
 use ::parquet::arrow::ArrowWriter;
+use ::parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use ::parquet::file::properties::WriterProperties;
 use arrow::array::{DictionaryArray, Int32Array, StructArray, TimestampMicrosecondArray, UInt32Array};
 use arrow::datatypes::{Fields, Int32Type, TimeUnit};
@@ -11,8 +12,13 @@ use super::*;
 
 /// A Parquet file of row groups of 1000 rows.
 pub(super) fn parquet(batch: &RecordBatch) -> Vec<u8> {
+    parquet_with(batch, Compression::UNCOMPRESSED)
+}
+
+fn parquet_with(batch: &RecordBatch, compression: Compression) -> Vec<u8> {
     let mut bytes = vec![];
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1_000)).build();
+    let properties =
+        WriterProperties::builder().set_max_row_group_row_count(Some(1_000)).set_compression(compression).build();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).unwrap();
     writer.write(batch).unwrap();
     writer.close().unwrap();
@@ -44,6 +50,25 @@ fn rows(numbers: std::ops::Range<i64>) -> RecordBatch {
     let texts: Vec<String> = numbers.clone().map(|n| format!("row {n}")).collect();
     let texts: ArrayRef = Arc::new(StringArray::from(texts));
     batch(&[("text", texts), ("n", ints(&numbers.collect::<Vec<_>>()))])
+}
+
+#[tokio::test]
+async fn parquet_is_read_however_it_is_compressed() {
+    let compressions = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::ZSTD(ZstdLevel::default()),
+    ];
+    for compression in compressions {
+        let dir = directory(&[("a", &parquet_with(&rows(0..2_500), compression))]);
+        let table = table(dir.path(), vec![int("n")], &[("format", "parquet")]);
+        let all = read(&table, Read::default()).await.unwrap();
+        assert_eq!(numbers(&all), (0..2_500).collect::<Vec<_>>(), "{compression}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
