@@ -33,6 +33,9 @@ const ROWS_PER_WORKER: usize = 1_024;
 /// So many rows for each worker are enough to be handed over at once: waiting for each other costs next to nothing then.
 const ROWS_AT_ONCE: usize = 65_536;
 
+/// And so many epochs, however few rows they have: what there is to note of each grows with their number.
+const EPOCHS_AT_ONCE: usize = 64;
+
 /// How a dataflow runs.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -179,10 +182,11 @@ impl Dataflow {
         (out, failed)
     }
 
-    /// Whether it pays to hand over further epochs together with some that have so many rows.
-    pub fn wants_more(&self, rows: usize) -> bool {
+    /// Whether it pays to hand over further epochs together with so many that have so many rows.
+    pub fn wants_more(&self, epochs: usize, rows: usize) -> bool {
         let workers = self.workers.len();
-        workers > 1 && rows < workers * ROWS_AT_ONCE && !self.plan.clock().is_read()
+        let little = epochs < EPOCHS_AT_ONCE && rows < workers * ROWS_AT_ONCE;
+        workers > 1 && little && !self.plan.clock().is_read()
     }
 
     /// What comes out goes to `done`, for each epoch before the first that fails.

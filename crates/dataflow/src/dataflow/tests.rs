@@ -326,9 +326,9 @@ fn epochs_whose_clock_is_read_are_run_one_by_one() {
         Ok(Box::new(crate::operators::sink::Sink::new(schema())))
     });
     let mut dataflow = Dataflow::of_graph(Arc::new(plan), graph, vec![(0, 0), (1, 1)], config(2)).unwrap();
-    assert!(dataflow.wants_more(8_192) && !dataflow.wants_more(1_000_000));
+    assert!(dataflow.wants_more(1, 8_192) && !dataflow.wants_more(1, 1_000_000) && !dataflow.wants_more(1_000, 10));
     clock.will_be_read();
-    assert!(!dataflow.wants_more(8_192));
+    assert!(!dataflow.wants_more(1, 8_192));
     let inputs = (1..4).map(|now| EpochInput { now, ..feed(t, vec![delta([0])], now) }).collect();
     let (out, failed) = dataflow.steps(inputs);
     failed.unwrap();

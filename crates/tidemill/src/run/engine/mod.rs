@@ -280,7 +280,7 @@ impl Engine {
         // What other sources have to say next depends on what comes out of an epoch.
         let at_rim = self.sources.iter().all(|s| matches!(s.kind, Kind::Table(_)));
         let deltas = self.begun.iter().flat_map(|begun| &begun.input.sources).flat_map(|feed| &feed.deltas);
-        at_rim && self.dataflow.wants_more(deltas.map(Delta::num_rows).sum())
+        at_rim && self.dataflow.wants_more(self.begun.len(), deltas.map(Delta::num_rows).sum())
     }
 
     /// Runs the epochs that have been begun: what came of each, up to the first that fails.
